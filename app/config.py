@@ -1,0 +1,122 @@
+"""One frozen object with every setting, read once from the environment.
+
+``SETTINGS`` names each variable with its default and a help line; the reference in
+``docs/settings.md`` is compared with it by a test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting: environment variable, default as a user would write it, and help."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("TACIT_HOME", "~/.local/share/tacit", "Where the data lives."),
+    Setting("TACIT_HOST", "localhost", "Host name of the listeners, as users type it."),
+    Setting("TACIT_BIND", "127.0.0.1", "Address that the listeners bind to."),
+    Setting("TACIT_PORT", "8443", "Port of the web listener."),
+    Setting("TACIT_RUNTIME_PORT", "8444", "Port of the runtime listener, for workers."),
+    Setting("TACIT_LIVE_PORT", "8445", "Port of the live listener (server-sent events)."),
+    Setting("TACIT_DATABASE_URL", "sqlite in TACIT_HOME/tacit.db", "SQLAlchemy URL."),
+    Setting("TACIT_REDIS_URL", "the embedded server's socket", "Queue and pub/sub."),
+    Setting("TACIT_RUNTIME_URL", "https://TACIT_HOST:TACIT_RUNTIME_PORT",
+            "Where workers reach the runtime listener."),
+    Setting("TACIT_CA", "TACIT_HOME/tls/ca.pem", "CA that vouches for the listeners."),
+    Setting("TACIT_MASTER_KEY_FILE", "TACIT_HOME/keys/master.key",
+            "The key file of the default key provider: 32 bytes, mode 0400 or 0600."),
+    Setting("TACIT_TRUSTED_PROXIES", "", "Addresses of proxies that end TLS, by commas."),
+    Setting("TACIT_ADMIN_EMAIL", "", "First administrator, made at the first start."),
+    Setting("TACIT_ADMIN_PASSWORD", "", "Password of the first administrator."),
+    Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of an installation, in its final type.
+
+    Made by :meth:`load`; tests may use :func:`dataclasses.replace`.
+    """
+
+    home: Path
+    host: str
+    bind: str
+    port: int
+    runtime_port: int
+    live_port: int
+    database_url: str
+    redis_url: str
+    runtime_url: str
+    ca_file: Path
+    master_key_file: Path
+    trusted_proxies: tuple[str, ...]
+    log_level: str
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read the settings.
+
+        :raises ConfigError: a setting has a value that can't be used; says which and why.
+        """
+        env = os.environ if environ is None else environ
+        home = Path(env.get("TACIT_HOME") or "~/.local/share/tacit").expanduser().absolute()
+        host = env.get("TACIT_HOST") or "localhost"
+        runtime_port = _port(env, "TACIT_RUNTIME_PORT", 8444)
+        return cls(
+            home=home,
+            host=host,
+            bind=env.get("TACIT_BIND") or "127.0.0.1",
+            port=_port(env, "TACIT_PORT", 8443),
+            runtime_port=runtime_port,
+            live_port=_port(env, "TACIT_LIVE_PORT", 8445),
+            database_url=env.get("TACIT_DATABASE_URL") or f"sqlite:///{home / 'tacit.db'}",
+            redis_url=env.get("TACIT_REDIS_URL") or "",
+            runtime_url=env.get("TACIT_RUNTIME_URL") or f"https://{host}:{runtime_port}",
+            ca_file=Path(env.get("TACIT_CA") or home / "tls" / "ca.pem"),
+            master_key_file=Path(
+                env.get("TACIT_MASTER_KEY_FILE") or home / "keys" / "master.key"
+            ),
+            trusted_proxies=tuple(
+                part.strip()
+                for part in env.get("TACIT_TRUSTED_PROXIES", "").split(",")
+                if part.strip()
+            ),
+            log_level=(env.get("TACIT_LOG_LEVEL") or "INFO").upper(),
+        )
+
+    @property
+    def public_url(self) -> str:
+        """The origin of the web listener, as browsers send it in ``Origin``."""
+        return f"https://{self.host}" if self.port == 443 else f"https://{self.host}:{self.port}"
+
+    @property
+    def live_url(self) -> str:
+        """The origin of the live listener."""
+        return f"https://{self.host}:{self.live_port}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database_url.startswith("sqlite")
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise ConfigError(
+            "setting_invalid", f"{name} is “{text}”; set it to a port from 1 to 65535."
+        )
+    return int(text)

@@ -1,0 +1,127 @@
+"""The database: engine, transactions and column types.
+
+The request, job or command owns the transaction (:meth:`Database.begin` or
+:meth:`Database.read`); services take the session and never commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeEngine
+
+Id = String(36)
+"""Column type of ids: a UUIDv7 in its 36 characters, the same text on every database."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC with microseconds; naive times are refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive time given to the database")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The root of all models, with constraint names that migrations can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own declaration
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+def build_engine(url: str) -> Engine:
+    """Make the engine; call it after any fork, since connections don't survive one."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=32)
+    engine = create_engine(url, pool_size=16, max_overflow=48)
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(dbapi: Any, _record: object) -> None:
+        # The driver's own transaction handling is off: it would begin late, as a reader, and
+        # two readers that both want to write deadlock into "database is locked".
+        dbapi.isolation_level = None
+        for pragma in (
+            "busy_timeout=30000", "journal_mode=wal", "synchronous=full", "foreign_keys=on"
+        ):
+            dbapi.execute(f"pragma {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("ro")
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Database:
+    """Transactions over one engine.
+
+    :param info: what every session carries in ``Session.info``: ``seals``, the row-MAC and
+        audit keys (see :mod:`app.keys.seals`).
+    """
+
+    def __init__(self, engine: Engine, info: dict[str, Any] | None = None) -> None:
+        self.engine = engine
+        self._read_engine = engine.execution_options(ro=True)
+        self._info = info or {}
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Open a writing transaction: committed on leaving, rolled back on an exception."""
+        with Session(self.engine, expire_on_commit=False, info=dict(self._info)) as session:
+            with session.begin():
+                yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a reading transaction: a consistent view that never waits for a writer."""
+        with Session(self._read_engine, expire_on_commit=False, info=dict(self._info)) as session:
+            with session.begin():
+                yield session
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
