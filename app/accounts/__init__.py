@@ -1,0 +1,1 @@
+"""Who may do what: people, roles, scopes, API tokens, sessions and environments."""
