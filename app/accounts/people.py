@@ -1,0 +1,237 @@
+"""People and their roles."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.actor import Actor
+from app.accounts.models import Environment, RoleGrant, User
+from app.accounts.passwords import check_password_rules, hash_password
+from app.accounts.scopes import ROLE_SCOPES, Role, Scope, parse_role
+from app.accounts.sessions import revoke_sessions_of
+from app.audit import Action
+from app.errors import Conflict, Denied, Invalid, NotFound
+from app.ids import utcnow
+
+_EMAIL = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+")
+
+
+def normalise_email(text: str) -> str:
+    """Return the form that an address is kept and looked up in.
+
+    :raises Invalid: ``email_invalid``.
+    """
+    email = unicodedata.normalize("NFC", text).strip().lower()
+    if len(email) > 254 or not _EMAIL.fullmatch(email) or not email.isprintable():
+        raise Invalid(
+            "email_invalid", "Write the email address like name@example.com.", field="email"
+        )
+    return email
+
+
+def create_user(
+    session: Session,
+    actor: Actor,
+    *,
+    email: str,
+    password: str,
+    name: str = "",
+    role: Role | str | None = None,
+    environment_id: str | None = None,
+) -> User:
+    """Create a person, with a role if one is given.
+
+    :param environment_id: where the role holds; None for the whole installation.
+    :raises Denied: ``scope_missing`` without ``users:manage``, and as :func:`grant_role`.
+    :raises Invalid: the address or the password can't be taken.
+    :raises Conflict: ``email_taken``.
+    """
+    actor.require(Scope.USERS_MANAGE)
+    email = normalise_email(email)
+    check_password_rules(password, email=email)
+    hashed = hash_password(password)
+    if find_user_by_email(session, email) is not None:
+        raise Conflict(
+            "email_taken",
+            f"There is already an account for {email}. Change that one, or use another address.",
+            field="email",
+        )
+    user = User(email=email, name=name.strip()[:200], password_hash=hashed)
+    session.add(user)
+    session.flush()
+    audit.record(session, actor=actor.who(), action=Action.USER_CREATE, target=user.id,
+                 data={"email": email})
+    if role is not None:
+        grant_role(session, actor, user_id=user.id, role=role, environment_id=environment_id)
+    return user
+
+
+def find_user_by_email(session: Session, email: str) -> User | None:
+    """Look a person up by an address in any spelling; None where there is none."""
+    try:
+        normal = normalise_email(email)
+    except Invalid:
+        return None
+    return session.scalar(select(User).where(User.email == normal))
+
+
+def get_user(session: Session, user_id: str) -> User:
+    """Return a person.
+
+    :raises NotFound: ``user_not_found``.
+    """
+    user = session.get(User, user_id)
+    if user is None:
+        raise NotFound("user_not_found", "There is no such account.")
+    return user
+
+
+def has_users(session: Session) -> bool:
+    """Say whether anybody has an account yet."""
+    return bool(session.scalar(select(func.count()).select_from(User)))
+
+
+def set_password(session: Session, actor: Actor, user_id: str, password: str) -> None:
+    """Give a person a new password and end all their sessions.
+
+    Allowed for oneself (the caller has checked the old password) and with ``users:manage``.
+
+    :raises Invalid: the password can't be taken.
+    """
+    if actor.kind != "session" or actor.user_id != user_id:
+        actor.require(Scope.USERS_MANAGE)
+    user = get_user(session, user_id)
+    check_password_rules(password, email=user.email)
+    user.password_hash = hash_password(password)
+    revoke_sessions_of(session, user_id)
+    audit.record(session, actor=actor.who(), action=Action.USER_PASSWORD, target=user_id)
+
+
+def set_disabled(session: Session, actor: Actor, user_id: str, disabled: bool) -> None:
+    """Shut a person out, or let them in again. Their tokens and runs stop working at once."""
+    actor.require(Scope.USERS_MANAGE)
+    user = get_user(session, user_id)
+    user.disabled_at = (user.disabled_at or utcnow()) if disabled else None
+    if disabled:
+        revoke_sessions_of(session, user_id)
+    audit.record(session, actor=actor.who(), target=user_id,
+                 action=Action.USER_DISABLE if disabled else Action.USER_ENABLE)
+
+
+def grant_role(
+    session: Session,
+    actor: Actor,
+    *,
+    user_id: str,
+    role: Role | str,
+    environment_id: str | None,
+) -> RoleGrant:
+    """Grant a role, in one environment or (None) for the installation.
+
+    :raises Denied: ``scope_missing`` without ``users:manage``; ``grant_exceeds_own`` where the
+        role holds a scope, or reaches an environment, that the actor lacks.
+    """
+    actor.require(Scope.USERS_MANAGE)
+    role = parse_role(str(role))
+    get_user(session, user_id)
+    if environment_id is not None and session.get(Environment, environment_id) is None:
+        raise NotFound("environment_not_found", "There is no such environment.")
+    _check_can_give(session, actor, ROLE_SCOPES[role], environment_id)
+    existing = session.scalar(
+        select(RoleGrant).where(
+            RoleGrant.user_id == user_id,
+            RoleGrant.role == role.value,
+            RoleGrant.environment_id.is_(None)
+            if environment_id is None
+            else RoleGrant.environment_id == environment_id,
+        )
+    )
+    if existing is not None:
+        return existing
+    grant = RoleGrant(
+        user_id=user_id, role=role.value, environment_id=environment_id, granted_by=actor.user_id
+    )
+    session.add(grant)
+    # What a session may do has changed, so its cookie must not outlive the change.
+    revoke_sessions_of(session, user_id)
+    audit.record(session, actor=actor.who(), action=Action.ROLE_GRANT, target=user_id,
+                 data={"role": role.value, "environment_id": environment_id})
+    return grant
+
+
+def revoke_role(session: Session, actor: Actor, *, grant_id: str) -> None:
+    """Take a role back.
+
+    :raises NotFound: ``grant_not_found``.
+    """
+    actor.require(Scope.USERS_MANAGE)
+    grant = session.get(RoleGrant, grant_id)
+    if grant is None:
+        raise NotFound("grant_not_found", "There is no such grant.")
+    _check_can_give(session, actor, ROLE_SCOPES[parse_role(grant.role)], grant.environment_id)
+    session.delete(grant)
+    revoke_sessions_of(session, grant.user_id)
+    audit.record(session, actor=actor.who(), action=Action.ROLE_REVOKE, target=grant.user_id,
+                 data={"role": grant.role, "environment_id": grant.environment_id})
+
+
+def scopes_of(session: Session, user_id: str, environment_id: str) -> frozenset[Scope]:
+    """Return what a person's roles allow in an environment; nothing for a disabled person."""
+    user = session.get(User, user_id)
+    if user is None or user.disabled_at is not None:
+        return frozenset()
+    grants = session.scalars(
+        select(RoleGrant).where(
+            RoleGrant.user_id == user_id,
+            or_(
+                RoleGrant.environment_id == environment_id, RoleGrant.environment_id.is_(None)
+            ),
+        )
+    )
+    return scopes_of_grants(grants)
+
+
+def scopes_of_grants(grants: Iterable[RoleGrant]) -> frozenset[Scope]:
+    """Unite the scopes of some grants."""
+    scopes: frozenset[Scope] = frozenset()
+    for grant in grants:
+        scopes |= ROLE_SCOPES[parse_role(grant.role)]
+    return scopes
+
+
+def _check_can_give(
+    session: Session, actor: Actor, scopes: frozenset[Scope], environment_id: str | None
+) -> None:
+    """Refuse to give (or take) what the actor does not hold there."""
+    if actor.kind == "system":
+        return
+    own = actor.scopes
+    if environment_id != actor.environment_id:
+        own &= _scopes_elsewhere(session, actor, environment_id)
+    if not scopes <= own:
+        missing = ", ".join(sorted(scopes - own))
+        raise Denied(
+            "grant_exceeds_own",
+            f"Nobody can grant what they don't have themselves; there you lack: {missing}.",
+        )
+
+
+def _scopes_elsewhere(
+    session: Session, actor: Actor, environment_id: str | None
+) -> frozenset[Scope]:
+    if actor.user_id is None:
+        return frozenset()
+    if environment_id is not None:
+        return scopes_of(session, actor.user_id, environment_id)
+    grants = session.scalars(
+        select(RoleGrant).where(
+            RoleGrant.user_id == actor.user_id, RoleGrant.environment_id.is_(None)
+        )
+    )
+    return scopes_of_grants(grants)
