@@ -1,0 +1,12 @@
+// Behaviour that every page shares. Each module binds itself to data- attributes and does nothing
+// where they are absent, so that a page works the same when a partial was swapped in by htmx.
+import { bindTheme } from "./pages/theme.js";
+import { bindToasts } from "./pages/toasts.js";
+import { bindForms } from "./pages/forms.js";
+import { bindValueFields } from "./pages/value_field.js";
+import { bindTimes } from "./pages/times.js";
+import { bindKeys } from "./pages/keys.js";
+
+for (const bind of [bindTheme, bindToasts, bindForms, bindValueFields, bindTimes, bindKeys]) {
+  bind(document);
+}

@@ -1,0 +1,51 @@
+// Forms: focus the first field at fault, guard a deed behind a typed name, send once.
+
+/** Whether what was typed confirms a deed on `name`. Exact on purpose. */
+export function confirms(typed, name) {
+  return typed === name;
+}
+
+function focusFirstError(root) {
+  const field = root.querySelector("[aria-invalid='true']") ?? root.querySelector("[data-error-summary]");
+  field?.focus();
+}
+
+function guard(input) {
+  const button = input.form?.querySelector("[data-confirmed]");
+  if (!button) return;
+  const open = confirms(input.value, input.dataset.confirmName);
+  button.setAttribute("aria-disabled", String(!open));
+}
+
+/** Bind error focus, typed confirmations, dialogs and double-submit protection. */
+export function bindForms(document) {
+  focusFirstError(document);
+  for (const input of document.querySelectorAll("[data-confirm-name]")) guard(input);
+
+  document.addEventListener("htmx:afterSwap", (event) => focusFirstError(event.detail.target));
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.("[data-confirm-name]")) guard(event.target);
+  });
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (button?.getAttribute("aria-disabled") === "true") {
+      event.preventDefault();
+      button.form.querySelector("[data-confirm-name]")?.focus();
+      return;
+    }
+    if (event.target.matches("[data-once]")) button?.setAttribute("aria-busy", "true");
+  }, true);
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) {
+      event.preventDefault();
+      document.getElementById(opener.dataset.open)?.showModal();
+      return;
+    }
+    const closer = event.target.closest("[data-close]");
+    if (closer) {
+      event.preventDefault();
+      closer.closest("dialog")?.close();
+    }
+  });
+}
