@@ -1,0 +1,32 @@
+# Tacit: what a person types. Each target says what it does; `make` alone lists them.
+
+PYTEST_WORKERS ?= 2
+ARGS ?=
+
+.PHONY: help setup run test lint lock bench
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: ## prepare .venv from the hashed lock files; nothing to do means no time spent
+	@sh scripts/setup.sh
+
+run: setup ## start everything on https://localhost:8443; ARGS="--port 9443" and so on
+	@exec .venv/bin/tacit up $(ARGS)
+
+lint: setup ## ruff, mypy and the import contracts
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup ## everything: lint, JavaScript, Python, the real browser
+	@sh scripts/test-tools.sh
+	$(MAKE) --no-print-directory lint
+	@sh scripts/test-js.sh
+	.venv/bin/pytest -n $(PYTEST_WORKERS) $(ARGS)
+
+bench: setup ## measure runs and the value endpoint against a real `tacit up`
+	.venv/bin/python -m bench $(ARGS)
+
+lock: ## resolve the dependencies anew (requirements.lock, requirements-uv.lock), with hashes
+	@sh scripts/lock.sh
