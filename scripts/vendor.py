@@ -93,8 +93,9 @@ git-merge git-pull-request globe grip-vertical hammer hard-drive hash headphones
 hourglass house image inbox info key key-round key-square keyboard languages layers
 layout-dashboard library link link-2 list list-checks list-filter list-ordered list-tree
 loader-circle lock lock-keyhole lock-open log-in log-out mail map map-pin maximize megaphone
-memory-stick menu merge message-circle message-square minimize minus monitor mouse-pointer-click network
-newspaper notebook octagon-alert octagon-x package panel-bottom panel-left panel-right paperclip
+memory-stick menu merge message-circle message-square minimize minus monitor mouse-pointer-click
+network newspaper
+notebook octagon-alert octagon-x package panel-bottom panel-left panel-right paperclip
 pause pencil percent phone play plug plug-zap plus power printer puzzle radio receipt redo-2
 refresh-ccw refresh-cw regex repeat repeat-1 replace rocket rotate-ccw rotate-ccw-key rotate-cw
 route rss ruler save scale scan scissors scroll-text search send server server-cog settings share
