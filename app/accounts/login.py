@@ -119,11 +119,15 @@ def close_attempt(
     )
     if not good or user is None:
         return None
-    session.execute(delete(LoginAttempt).where(LoginAttempt.account == attempt.account))
-    session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt.id))
+    forget_attempts(session, attempt)
     return open_session(
         session, user, address=attempt.address, user_agent=user_agent, replacing=replacing
     )
+
+
+def forget_attempts(session: Session, attempt: Attempt) -> None:
+    """Forget the failed tries of an account after one that matched."""
+    session.execute(delete(LoginAttempt).where(LoginAttempt.account == attempt.account))
 
 
 def login_failed(attempt: Attempt) -> Unauthenticated:

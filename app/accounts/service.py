@@ -17,7 +17,7 @@ from app.accounts.environments import (
     get_environment,
     list_environments_of,
 )
-from app.accounts.login import close_attempt, login_failed, open_attempt
+from app.accounts.login import close_attempt, forget_attempts, login_failed, open_attempt
 from app.accounts.people import (
     create_user,
     find_user_by_email,
@@ -48,6 +48,7 @@ __all__ = [
     "find_environment",
     "find_session",
     "find_user_by_email",
+    "forget_attempts",
     "get_default_environment",
     "get_environment",
     "get_user",

@@ -1,0 +1,1 @@
+"""What the pages, the JSON API and the runtime API share of HTTP (ADR 0002)."""

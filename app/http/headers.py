@@ -1,0 +1,49 @@
+"""Response headers: what browsers may do with an answer, and the request's id."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from app.config import Config
+from app.http.problems import request_id
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+
+
+def page_policy(live_origin: str) -> str:
+    """Return the content security policy of pages: own files only, nothing inline."""
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"font-src 'self'; connect-src 'self' {live_origin}; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+def register(app: Flask, config: Config) -> None:
+    """Set the headers of every response of the application."""
+    policy = page_policy(config.live_url)
+    hsts = config.host not in _LOCAL
+
+    @app.after_request
+    def _set(response: Response) -> Response:
+        headers = response.headers
+        for name, value in _ALWAYS.items():
+            headers[name] = value
+        headers["X-Request-Id"] = request_id()
+        headers["Content-Security-Policy"] = (
+            policy if response.mimetype == "text/html" else _NOTHING
+        )
+        if hsts:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if request.endpoint != "static":
+            headers["Cache-Control"] = "no-store"
+        return response
