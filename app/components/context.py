@@ -1,0 +1,109 @@
+"""What a running component is given: the one object between it and the rest of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.components.secret import Secret
+
+if TYPE_CHECKING:  # a run that connects nowhere doesn't load the guard
+    from app.providers.egress import EgressGuard
+
+
+class NodeLog(Protocol):
+    """The node's log. Lines pass through the masker before anything stores them."""
+
+    def debug(self, text: str, data: Any = None) -> None:
+        """Write a line for those who look closely."""
+
+    def info(self, text: str, data: Any = None) -> None:
+        """Write a line."""
+
+    def warning(self, text: str, data: Any = None) -> None:
+        """Write a line that someone should look at."""
+
+    def error(self, text: str, data: Any = None) -> None:
+        """Write a line about something that went wrong."""
+
+
+class Cancellation(Protocol):
+    """Whether the run was cancelled, or the node's time is over."""
+
+    def is_set(self) -> bool:
+        """Say whether to stop."""
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep up to ``seconds``; return at once, and True, when it is time to stop."""
+
+    def raise_if_set(self) -> None:
+        """Stop here when it is time to.
+
+        :raises NodeCancelled: the run was cancelled.
+        :raises NodeTimeout: the node's or the run's deadline passed.
+        """
+
+
+class Context(Protocol):
+    """One attempt of one node of one run."""
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+
+    @property
+    def node_id(self) -> str:
+        """Id of the node in the flow."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first try."""
+
+    @property
+    def config(self) -> Any:
+        """The component's ``Config``, validated, wired values merged in (a wire wins)."""
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """Values of the declared inputs that aren't secret, by port; unwired ones are absent."""
+
+    @property
+    def run_inputs(self) -> Mapping[str, Any]:
+        """What the run was started with."""
+
+    @property
+    def log(self) -> NodeLog:
+        """The node's log."""
+
+    @property
+    def cancelled(self) -> Cancellation:
+        """Look at it in every loop; within two seconds a cancelled node has to be gone."""
+
+    @property
+    def scratch(self) -> Path:
+        """The run's own folder: the only place for files. Gone after the run."""
+
+    @property
+    def egress(self) -> EgressGuard:
+        """The way out: every connection is made through it."""
+
+    def has_secret(self, port: str) -> bool:
+        """Say whether a secret is wired into ``port``."""
+
+    def reveal(self, port: str, destination: str) -> str:
+        """Return the plaintext of the secret on ``port``, for one destination only.
+
+        :param destination: ``https://host:port`` that it is about to be sent to, or ``local``.
+            Ask again after every redirect.
+        :raises NodeError: ``secret_host_denied``; ``secret_not_wired``.
+        """
+
+    def fetch_secret(self) -> Secret:
+        """Return the stored secret that the plan grants to this node (Secret Fetch only)."""
+
+    def derive(self, value: str, *ports: str) -> Secret:
+        """Make a secret of a value built from the secrets on ``ports``.
+
+        The masker knows it from here on; it may go only where all of its parents may.
+        """

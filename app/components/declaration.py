@@ -1,0 +1,235 @@
+"""What a component declares, and the class that an author writes.
+
+A component is a class with its ports, a pydantic ``Config`` and ``run``. The server reads the
+declaration and never calls ``run``; the worker does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar, Final, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from app.components.context import Context
+from app.components.ports import DEFAULT_NOTE, DONE, START, Port, PortType
+
+Category = Literal["trigger", "secret", "connect", "logic", "output"]
+FieldKind = Literal[
+    "text",
+    "multiline",
+    "number",
+    "boolean",
+    "select",
+    "json",
+    "key_value",
+    "secret_name",
+    "secret_version",
+]
+
+_PORT_OF_KIND: Final[Mapping[str, PortType]] = {
+    "text": PortType.TEXT,
+    "multiline": PortType.TEXT,
+    "select": PortType.TEXT,
+    "number": PortType.NUMBER,
+    "boolean": PortType.BOOLEAN,
+    "json": PortType.JSON,
+    "key_value": PortType.JSON,
+}
+
+
+class ComponentConfig(BaseModel):
+    """Base of every component's config: strict types, unknown fields refused, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+def field(
+    default: Any = PydanticUndefined,
+    *,
+    label: str,
+    kind: FieldKind,
+    help: str = "",
+    alias: str | None = None,
+    wirable: bool = True,
+    port_type: PortType | None = None,
+    choices: Sequence[tuple[str, str]] = (),
+    placeholder: str = "",
+    visible_when: tuple[str, Sequence[Any]] | None = None,
+    note: str = "",
+    **constraints: Any,
+) -> Any:
+    """Declare a config field: what pydantic checks, and how the inspector shows it.
+
+    :param default: without one the field is required: typed or wired.
+    :param alias: the name in the graph document and on the port, where it differs.
+    :param wirable: False for what chooses a secret, version, provider or endpoint, or shapes
+        ports; all else can be wired as an input of the same name.
+    :param port_type: type of that input; follows from ``kind`` where not given.
+    :param choices: ``(value, label)`` pairs of a ``select``.
+    :param visible_when: ``(field, values)``: shown only while that field has one of them.
+    :param note: why the wired input takes no secrets (see :class:`~app.components.ports.Port`).
+    :param constraints: passed on to :func:`pydantic.Field` (``ge``, ``max_length``…).
+    """
+    shown = {
+        "label": label,
+        "help": help,
+        "kind": kind,
+        "wirable": wirable,
+        "port_type": port_type or _PORT_OF_KIND.get(kind, PortType.TEXT),
+        "choices": [{"value": value, "label": words} for value, words in choices],
+        "placeholder": placeholder,
+        "visible_when": visible_when,
+        "note": note,
+    }
+    return Field(default, alias=alias, json_schema_extra={"tacit": cast(Any, shown)}, **constraints)
+
+
+class ConfigField:
+    """One config field of a component, as declared."""
+
+    __slots__ = ("attribute", "default", "name", "port", "required", "shown")
+
+    def __init__(self, attribute: str, info: FieldInfo) -> None:
+        extra = info.json_schema_extra
+        if not isinstance(extra, dict) or "tacit" not in extra:
+            raise TypeError(f"config field {attribute} has to be declared with field(…)")
+        self.shown: dict[str, Any] = cast(Any, extra["tacit"])
+        self.attribute = attribute
+        self.name = info.alias or attribute
+        self.required = info.is_required()
+        self.default = None if self.required else info.get_default(call_default_factory=True)
+        #: The input that a wire goes into, or None where the field can't be wired.
+        self.port: Port | None = (
+            Port(
+                self.name,
+                PortType(self.shown["port_type"]),
+                self.shown["label"],
+                required=self.required,
+                help=self.shown["help"],
+                note=self.shown["note"],
+            )
+            if self.shown["wirable"]
+            else None
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the field as ``GET /components`` shows it."""
+        shown = self.shown
+        out: dict[str, Any] = {
+            "name": self.name,
+            "label": shown["label"],
+            "help": shown["help"],
+            "kind": shown["kind"],
+            "required": self.required,
+            "default": self.default,
+            "wirable": shown["wirable"],
+            "port_type": str(shown["port_type"]) if shown["wirable"] else None,
+        }
+        if shown["choices"]:
+            out["choices"] = shown["choices"]
+        if shown["placeholder"]:
+            out["placeholder"] = shown["placeholder"]
+        if shown["visible_when"]:
+            name, values = shown["visible_when"]
+            out["visible_when"] = {"field": name, "in": list(values)}
+        return out
+
+
+class Component:
+    """Base of every component. Instances are stateless: one serves every node of its kind."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    title: ClassVar[str]
+    help: ClassVar[str]
+    category: ClassVar[Category]
+    #: Name of a lucide icon.
+    icon: ClassVar[str]
+    #: One line of settings that tells two such nodes apart: ``{method} {url}``.
+    summary: ClassVar[str] = ""
+    #: It reads, makes or rotates a secret: drawn with the hatched band.
+    handles_secrets: ClassVar[bool] = False
+    #: Its plain outputs may be made from secrets, and are scrubbed (an HTTP answer).
+    opens_secrets: ClassVar[bool] = False
+    Config: ClassVar[type[ComponentConfig]] = ComponentConfig
+    inputs: ClassVar[tuple[Port, ...]] = ()
+    outputs: ClassVar[tuple[Port, ...]] = ()
+
+    def run(self, context: Context) -> Mapping[str, Any]:
+        """Do the work of one node; runs in the worker only.
+
+        :returns: outputs by port name: JSON values, and
+            :class:`~app.components.secret.Secret` objects on secret ports only.
+        :raises NodeError: the node failed for a reason that a user can act on.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    @cache
+    def fields(cls) -> Mapping[str, ConfigField]:
+        """Return the config fields by the name that the graph document uses."""
+        made = (ConfigField(name, info) for name, info in cls.Config.model_fields.items())
+        return {one.name: one for one in made}
+
+    @classmethod
+    @cache
+    def input_ports(cls) -> Mapping[str, Port]:
+        """Return every input by name: declared ones, wirable fields, and ``start``."""
+        wired = (one.port for one in cls.fields().values() if one.port is not None)
+        return _by_name(cls.name, (*cls.inputs, *wired, START))
+
+    @classmethod
+    @cache
+    def output_ports(cls) -> Mapping[str, Port]:
+        """Return every output by name, ``done`` among them."""
+        ports = _by_name(cls.name, (*cls.outputs, DONE))
+        if any(port.type is PortType.ANY for port in ports.values()):
+            raise TypeError(f"{cls.name}: an output can't be of type any")
+        return ports
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the declaration as ``GET /components`` shows it."""
+        fields = cls.fields()
+        inputs = [
+            {**_describe_port(port), "note": port.note or DEFAULT_NOTE, "field": name in fields}
+            for name, port in cls.input_ports().items()
+            if port.type is not PortType.ORDER
+        ]
+        return {
+            "name": cls.name,
+            "version": cls.version,
+            "title": cls.title,
+            "help": cls.help,
+            "category": cls.category,
+            "icon": cls.icon,
+            "handles_secrets": cls.handles_secrets,
+            "summary": cls.summary,
+            "fields": [one.describe() for one in fields.values()],
+            "inputs": inputs,
+            "outputs": [_describe_port(port) for port in cls.outputs],
+        }
+
+
+def _by_name(component: str, ports: Iterable[Port]) -> dict[str, Port]:
+    found: dict[str, Port] = {}
+    for port in ports:
+        if port.name in found:
+            raise TypeError(f"{component}: port {port.name} is declared twice")
+        found[port.name] = port
+    return found
+
+
+def _describe_port(port: Port) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "type": str(port.type),
+        "label": port.label or port.name,
+        "required": port.required,
+        "multiple": port.multiple,
+        "help": port.help,
+    }

@@ -1,0 +1,1 @@
+"""How we reach what is outside: addresses, the egress guard, and external secret managers."""
