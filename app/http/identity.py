@@ -87,8 +87,12 @@ def set_session_cookie(token: str | None) -> None:
 
 
 def _load(_request: object) -> Identity | None:
-    """Check the request's credential; a bad bearer token is refused, never anonymous."""
-    header = request.headers.get("Authorization")
+    """Check the request's credential; a bad bearer token is refused, never anonymous.
+
+    Tokens open the API only: pages look at the session and at nothing else.
+    """
+    in_api = request.path.startswith("/api/")
+    header = request.headers.get("Authorization") if in_api else None
     db = services().db
     if header is not None:
         return Identity(_token_actor(db, header))
@@ -120,7 +124,7 @@ def _session_identity(db: Database, cookie: str) -> Identity | None:
         if found is None:
             return None
         row, user = found
-        name = request.headers.get(ENVIRONMENT_HEADER)
+        name = request.headers.get(ENVIRONMENT_HEADER) if request.path.startswith("/api/") else None
         environment = (
             accounts.get_default_environment(session)
             if name is None
