@@ -1,0 +1,83 @@
+"""The masker of a run: registers values, and masks what is on its way out.
+
+Only copies that leave are masked; what passes between nodes stays exact.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from worker.masking import forms
+from worker.masking.controls import strip_characters
+from worker.masking.matcher import Literals, Matcher, Owner, build_literals
+from worker.masking.stream import MaskedText, MaskStream
+from worker.masking.structures import MaskedObject, mask_structure
+
+FORM_LIMIT = 200_000
+"""Forms that one run may register; the automaton of as many builds in some seconds."""
+
+
+class MaskerFull(Exception):
+    """The run registered more forms than :data:`FORM_LIMIT`."""
+
+
+class Masker:
+    """Values registered by one run, and everything that masks them. Safe to use from threads."""
+
+    def __init__(self, build: Callable[[Sequence[bytes]], Literals] = build_literals) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._anywhere: dict[bytes, Owner] = {}
+        self._words: dict[bytes, Owner] = {}
+        self._values: set[str] = set()
+        self._matcher: Matcher | None = None
+
+    def register(self, value: str, name: str = "secret", version: int | None = None) -> bool:
+        """Mask ``value`` in all its forms from now on.
+
+        :param name: and ``version``: what the page shows where the value stood.
+        :returns: False for a value too short to be masked (blank, or 1 to 3 characters); such a
+            value must not be used.
+        :raises MaskerFull: too many forms; the value isn't registered and must not be used.
+        """
+        if not forms.is_maskable(value):
+            return False
+        with self._lock:
+            if value in self._values:
+                return True
+        anywhere, words = forms.forms_of(value)
+        owner = Owner(name, version)
+        with self._lock:
+            if len(self._anywhere) + len(self._words) + len(anywhere) + len(words) > FORM_LIMIT:
+                raise MaskerFull(
+                    f"The run registered more than {FORM_LIMIT} forms of secrets to mask."
+                )
+            for spelled, target in ((anywhere, self._anywhere), (words, self._words)):
+                for form in spelled:
+                    # The text is searched without control characters, so the forms have none.
+                    data = strip_characters(form).encode("utf-8", "surrogatepass")
+                    if len(data) >= forms.MIN_LENGTH:
+                        target.setdefault(data, owner)
+            self._values.add(value)
+            self._matcher = None
+        return True
+
+    def mask_text(self, text: str) -> MaskedText:
+        """Return the text as it may leave; ``<withheld: masking failed>`` if masking fails."""
+        return MaskStream(self._current)._guarded(text, final=True)
+
+    def mask_object(self, value: Any) -> MaskedObject:
+        """Return a JSON-shaped copy as it may leave, keys included, at any depth."""
+        return mask_structure(self.mask_text, value)
+
+    def stream(self) -> MaskStream:
+        """Return a stream of text to be masked as it comes."""
+        return MaskStream(self._current)
+
+    def _current(self) -> Matcher:
+        with self._lock:
+            if self._matcher is None:
+                self._matcher = Matcher(self._anywhere, self._words, self._build)
+            return self._matcher

@@ -1,0 +1,181 @@
+"""Finding all occurrences of all forms in a block of UTF-8, and how much of its end to hold back.
+
+Hyperscan does the search where its wheel is installed, ahocorasick_rs otherwise, with the same
+results: both report every overlapping match. The work is on bytes; UTF-8 synchronises itself, so
+a match always begins and ends at a character.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+SEED = 64
+"""Bytes of a form that the automaton looks for; the rest of a longer form is compared. Hyperscan
+refuses patterns over 16,000 bytes, and short patterns keep the build fast."""
+_PREFIX = 4
+_AFTER_WORD = b"\xff"  # never in UTF-8: makes a whole-word form wait for the character after it
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose value a form spells: the secret's name and version, as the page shows them."""
+
+    name: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A form found at ``start`` to ``end`` (bytes)."""
+
+    start: int
+    end: int
+    owner: Owner
+
+
+class Literals(Protocol):
+    """An automaton over fixed byte strings."""
+
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        """Return ``(index of the pattern, end)`` of every match, overlapping ones too."""
+        ...
+
+
+class HyperscanLiterals:
+    """Literals in a Hyperscan block database.
+
+    :raises ImportError: the wheel isn't installed.
+    """
+
+    def __init__(self, patterns: Sequence[bytes]) -> None:
+        import hyperscan
+
+        self._database = hyperscan.Database()
+        self._database.compile(
+            expressions=list(patterns), ids=list(range(len(patterns))), elements=len(patterns),
+            flags=[0] * len(patterns), literal=True,
+        )
+        self._lock = threading.Lock()  # one scratch space, used by one scan at a time
+
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+
+        def keep(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            found.append((index, end))
+
+        with self._lock:
+            self._database.scan(data, match_event_handler=keep)
+        return found
+
+
+class AhoCorasickLiterals:
+    """Literals in an ahocorasick_rs automaton."""
+
+    def __init__(self, patterns: Sequence[bytes]) -> None:
+        from ahocorasick_rs import BytesAhoCorasick
+
+        self._automaton = BytesAhoCorasick(list(patterns))
+
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        return [
+            (index, end)
+            for index, _start, end in self._automaton.find_matches_as_indexes(
+                data, overlapping=True
+            )
+        ]
+
+
+def build_literals(patterns: Sequence[bytes]) -> Literals:
+    """Build the fastest automaton that this machine has."""
+    try:
+        return HyperscanLiterals(patterns)
+    except Exception:  # no wheel, or a processor that it doesn't run on
+        return AhoCorasickLiterals(patterns)
+
+
+class Matcher:
+    """All forms of all registered values, ready to search. Immutable.
+
+    :param anywhere: forms masked wherever they stand, each with its owner.
+    :param words: forms masked only as whole words.
+    """
+
+    def __init__(
+        self,
+        anywhere: Mapping[bytes, Owner],
+        words: Mapping[bytes, Owner],
+        build: Callable[[Sequence[bytes]], Literals] = build_literals,
+    ) -> None:
+        seeds: dict[bytes, list[tuple[bytes, Owner, bool]]] = {}
+        for forms, whole in ((anywhere, False), (words, True)):
+            for form, owner in forms.items():
+                seeds.setdefault(form[:SEED], []).append((form, owner, whole))
+        self._seeds = list(seeds.items())
+        self._search = build([seed for seed, _ in self._seeds]) if seeds else None
+        self._ordered = sorted({*anywhere, *(form + _AFTER_WORD for form in words)})
+        self._longest = max(map(len, self._ordered), default=0)
+        prefixes = sorted({form[:_PREFIX] for form in self._ordered})
+        self._prefix_search = build(prefixes) if prefixes else None
+
+    def find(self, data: bytes, before: str = "") -> list[Match]:
+        """Return every match in ``data``; ``before`` is the character that stood before it.
+
+        A whole-word form at the very end counts as ending there.
+        """
+        if self._search is None:
+            return []
+        found: list[Match] = []
+        for index, end in self._search.find(data):
+            seed, forms = self._seeds[index]
+            start = end - len(seed)
+            for form, owner, whole in forms:
+                if len(form) > SEED and not data.startswith(form, start):
+                    continue
+                stop = start + len(form)
+                if not whole or _is_word(data, start, stop, before):
+                    found.append(Match(start, stop, owner))
+        return found
+
+    def hold(self, data: bytes) -> int:
+        """Return where the longest end of ``data`` that a form could continue begins.
+
+        ``len(data)`` where there is none. A whole-word form counts as continued by the character
+        after it, which decides whether it was one.
+        """
+        if self._prefix_search is None:
+            return len(data)
+        window = max(0, len(data) - self._longest + 1)
+        tail = data[window:]
+        starts: Iterable[int] = sorted(
+            {end - _PREFIX for _, end in self._prefix_search.find(tail)}
+            | set(range(max(0, len(tail) - _PREFIX + 1), len(tail)))
+        )
+        for start in starts:
+            suffix = tail[start:]
+            place = bisect.bisect_right(self._ordered, suffix)
+            if place < len(self._ordered) and self._ordered[place].startswith(suffix):
+                return window + start
+        return len(data)
+
+
+def _is_word(data: bytes, start: int, stop: int, before: str) -> bool:
+    """Whether ``data[start:stop]`` has no letter, digit or underscore joined to either edge."""
+    form = data[start:stop].decode("utf-8", "surrogatepass")
+    previous = before
+    if start:
+        head = start - 1
+        while head and data[head] & 0xC0 == 0x80:
+            head -= 1
+        previous = data[head:start].decode("utf-8", "replace")
+    following = data[stop : stop + 4].decode("utf-8", "replace")[:1]
+    return not (
+        (_wordlike(form[0]) and _wordlike(previous)) or (_wordlike(form[-1]) and _wordlike(following))
+    )
+
+
+def _wordlike(character: str) -> bool:
+    return character == "_" or character.isalnum()
