@@ -38,6 +38,7 @@ class Port:
     :param help: one or two sentences for the inspector.
     :param note: (inputs) why it takes no secret, following on the port's name:
         ``is written to the run log, so it takes no secrets``.
+    :param structured: (secret inputs) takes a whole JSON secret, ``credentials`` say.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Port:
     multiple: bool = False
     help: str = ""
     note: str = ""
+    structured: bool = False
 
 
 START: Final = Port(
@@ -84,6 +86,7 @@ _WORDS: Final[Mapping[PortType, str]] = {
 _NAMES: Final[Mapping[PortType, str]] = {
     **{kind: str(kind) for kind in PortType},
     PortType.JSON: "JSON",
+    PortType.ANY: "any data",
 }
 
 USE_SECRET_FETCH: Final = Remedy("add_node", "Use Secret Fetch", {"component": "secret.fetch"})

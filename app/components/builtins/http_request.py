@@ -33,7 +33,7 @@ class HttpRequestConfig(ComponentConfig):
         max_length=8_192,
         note="is part of logs and error messages, so it takes no secrets",
     )
-    headers: dict[str, str] = field(
+    headers: dict[str, str | int | float | bool] = field(
         {},
         label="Headers",
         kind="key_value",

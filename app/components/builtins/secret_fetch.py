@@ -55,9 +55,7 @@ class SecretFetch(Component):
     summary = "{secretName}"
     handles_secrets = True
     Config = SecretFetchConfig
-    outputs = (
-        Port("value", PortType.SECRET, "Value", help="The secret. Goes into secret inputs."),
-    )
+    outputs = (Port("value", PortType.SECRET, "Value", help="Goes into secret inputs."),)
 
     def run(self, context: Context) -> Mapping[str, Any]:
         """Return the granted secret, checked to be JSON where the format says so."""
