@@ -34,6 +34,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "extra_forbidden": "isn't a field of this component",
     "missing": "is needed",
 }
+_EMPTY: Final = frozenset({"missing", "string_too_short"})
 
 
 def find_config_problems(
@@ -53,7 +54,7 @@ def find_config_problems(
     try:
         component.Config.model_validate(config)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
+        found = error.errors(include_url=False)
         wires = frozenset(wired)
         problems = {
             p.field: p for p in (_problem(component, e, wires, label) for e in found[::-1]) if p
@@ -117,7 +118,9 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def _problem(component: Component, error: ErrorDetails, wired: frozenset[str]) -> Problem | None:
+def _problem(
+    component: Component, error: ErrorDetails, wired: frozenset[str], node: str = ""
+) -> Problem | None:
     name = str(error["loc"][0]) if error["loc"] else ""
     kind = error["type"]
     node = node or component.title
@@ -126,7 +129,8 @@ def _problem(component: Component, error: ErrorDetails, wired: frozenset[str]) -
         shown = name if name.isidentifier() and len(name) <= 40 else "A field"
         message = f"{shown} isn't a setting of {node}. Remove it."
         return Problem("config_unknown_field", "error", message, field=name[:100])
-    empty = field.required and kind in ("missing", "string_too_short")
+    # The input is looked at, and never repeated: null means that nothing was typed.
+    empty = field.required and (kind in _EMPTY or (error.get("input", "") is None))
     if empty and name in wired:
         return None
     label = field.shown["label"]
