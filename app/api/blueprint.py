@@ -1,0 +1,146 @@
+"""The API's blueprint, and the one decorator that every operation wears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from apiflask import APIBlueprint
+from flask import Response, request
+from pydantic import BaseModel
+from werkzeug.routing import BaseConverter
+
+from app.accounts.scopes import Scope
+from app.api.bodies import Body, Query
+from app.errors import Invalid
+from app.http.identity import current_actor
+from app.http.problems import MIMETYPE
+from app.http.services import services
+from app.http.work import denials_audited
+from app.ids import is_id
+
+BASE = "/api/v1"
+
+api = APIBlueprint("api", __name__, url_prefix=BASE)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+_ERRORS = {
+    400: "The body can't be read (`malformed_json`).",
+    401: "No credential, or one that doesn't hold.",
+    403: "The scope is missing (`scope_missing` names it), or the CSRF token or origin is wrong.",
+    404: "Unknown id; ids of other environments answer the same.",
+    409: "The present state doesn't allow it.",
+    412: "`If-Match` names a revision that is no longer the current one.",
+    413: "The body is too large.",
+    415: "The body isn't `application/json`.",
+    422: "The input can't be taken; `problems` says which fields and why.",
+    423: "Policy holds it shut.",
+    429: "Too many attempts.",
+    503: "Not available now.",
+}
+_BODY_ERRORS = (400, 413, 415, 422)
+
+
+class IdConverter(BaseConverter):
+    """An id in a path. What isn't an id becomes one that nothing has, and answers alike."""
+
+    def to_python(self, value: str) -> str:
+        """Return the id, or the nil UUID."""
+        return value if is_id(value) else _NOBODY
+
+
+def operation(
+    *,
+    scope: Scope | None,
+    answer: type[BaseModel] | None,
+    status: int = 200,
+    body: type[Body] | None = None,
+    query: type[Query] | None = None,
+    errors: Sequence[int] = (),
+) -> Callable[[F], F]:
+    """Declare an operation: what it needs, takes and answers.
+
+    The scope is checked before the body is read. The view gets ``json_data`` and ``query_data``.
+
+    :param scope: None for what every credential may ask.
+    :param answer: the model of a good answer; None for 204.
+    :param errors: the statuses beyond those that every operation of its kind can answer.
+    """
+    statuses = {401, 403, *errors, *(_BODY_ERRORS if body else ()), *((422,) if query else ())}
+
+    def decorate(view: F) -> F:
+        decorated: Any = view
+        if query is not None:
+            decorated = api.input(query, location="query")(decorated)
+        if body is not None:
+            decorated = api.input(body, location="json")(decorated)
+        if answer is not None:
+            decorated = api.output(answer, status_code=status)(decorated)
+        responses: dict[Any, Any] = {
+            code: {
+                "description": _ERRORS[code],
+                "content": {MIMETYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }
+            for code in sorted(statuses)
+        }
+        if answer is None:
+            responses[status] = {"description": "Done."}
+        decorated = api.doc(
+            responses=responses,
+            security=["token", "session"],
+            operation_id=view.__name__,
+            extensions={"x-required-scope": scope.value} if scope else None,
+        )(decorated)
+
+        @wraps(decorated)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if scope is not None:
+                actor = current_actor()
+                with denials_audited(services().db, actor):
+                    actor.require(scope)
+            return decorated(*args, **kwargs)
+
+        return cast(F, guarded)
+
+    return decorate
+
+
+def reply(
+    model: BaseModel,
+    status: int = 200,
+    *,
+    revision: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    leave_out: set[str] | None = None,
+) -> Response:
+    """Make the response of a model.
+
+    :param revision: becomes the ``ETag``.
+    :param leave_out: fields that this answer doesn't have.
+    """
+    response = Response(
+        model.model_dump_json(exclude=leave_out), status=status, mimetype="application/json"
+    )
+    if revision is not None:
+        response.set_etag(str(revision))
+    response.headers.update(headers or {})
+    return response
+
+
+def if_match() -> int | None:
+    """Return the revision that ``If-Match`` names; None without the header or for ``*``.
+
+    :raises Invalid: ``if_match_invalid``: not one of our ETags.
+    """
+    text = request.headers.get("If-Match", "").strip()
+    if text in ("", "*"):
+        return None
+    number = text.removeprefix('"').removesuffix('"')
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise Invalid(
+            "if_match_invalid", "If-Match takes the ETag of the last answer, such as \"3\"."
+        )
+    return int(number)

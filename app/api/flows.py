@@ -1,0 +1,163 @@
+"""``/api/v1/flows``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Response
+
+from app.accounts.scopes import Scope
+from app.api.blueprint import api, if_match, operation, reply
+from app.api.shapes import (
+    Findings,
+    FlowCreate,
+    FlowList,
+    FlowOut,
+    FlowSave,
+    FlowsQuery,
+    FlowSummary,
+    FlowValidate,
+    ProblemOut,
+    RunOut,
+    RunStart,
+)
+from app.errors import Invalid
+from app.flows import service as flows_service
+from app.flows.service import FlowView
+from app.http.identity import current_actor
+from app.http.services import services
+from app.http.work import unit_of_work
+from app.runs import service as runs_service
+
+
+@api.post("/flows")
+@operation(scope=Scope.FLOWS_MANAGE, body=FlowCreate, answer=FlowOut, status=201,
+           errors=(409, 423))
+def create_flow(json_data: FlowCreate) -> Response:
+    """Create a flow as a draft."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor) as session:
+        view = flows_service.create_flow(
+            session,
+            actor,
+            name=json_data.name,
+            description=json_data.description,
+            graph=json_data.graph,
+        )
+    return _answer(view, 201, headers={"Location": f"/api/v1/flows/{view.id}"})
+
+
+@api.get("/flows")
+@operation(scope=Scope.FLOWS_READ, query=FlowsQuery, answer=FlowList)
+def list_flows(query_data: FlowsQuery) -> Response:
+    """List flows, without graphs."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        page = flows_service.list_flows(
+            session, actor, q=query_data.q, cursor=query_data.cursor, limit=query_data.limit
+        )
+    items = [FlowSummary.model_validate(_fields(view)) for view in page.items]
+    return reply(FlowList(items=items, next_cursor=page.next_cursor))
+
+
+@api.get("/flows/<id:flow_id>")
+@operation(scope=Scope.FLOWS_READ, answer=FlowOut, errors=(404,))
+def get_flow(flow_id: str) -> Response:
+    """Show a flow with its draft graph and what is unfinished in it."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        view = flows_service.get_flow(session, actor, flow_id)
+    return _answer(view)
+
+
+@api.put("/flows/<id:flow_id>")
+@operation(scope=Scope.FLOWS_MANAGE, body=FlowSave, answer=FlowOut, errors=(404, 409, 412, 423))
+def save_flow(flow_id: str, json_data: FlowSave) -> Response:
+    """Save a new draft; a session must say in `If-Match` which revision it changes."""
+    actor = current_actor()
+    revision = if_match()
+    if actor.kind == "session" and revision is None:
+        raise Invalid(
+            "if_match_required",
+            "Say in If-Match which revision of the flow this changes: the ETag that it was read "
+            "with. Otherwise somebody else's change could be lost.",
+        )
+    with unit_of_work(services().db, actor) as session:
+        view = flows_service.save_flow(
+            session,
+            actor,
+            flow_id,
+            graph=json_data.graph,
+            name=json_data.name,
+            description=json_data.description,
+            if_match=revision,
+        )
+    return _answer(view)
+
+
+@api.delete("/flows/<id:flow_id>")
+@operation(scope=Scope.FLOWS_MANAGE, answer=None, status=204, errors=(404, 409, 412, 422, 423))
+def delete_flow(flow_id: str) -> Response:
+    """Delete a flow."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor) as session:
+        flows_service.delete_flow(session, actor, flow_id, if_match=if_match())
+    return Response(status=204)
+
+
+@api.post("/flows/<id:flow_id>/validate")
+@operation(scope=Scope.FLOWS_READ, body=FlowValidate, answer=Findings, errors=(404,))
+def validate_flow(flow_id: str, json_data: FlowValidate) -> Response:
+    """Say what is unfinished in a graph, and save nothing; the impossible is refused."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        view = flows_service.get_flow(session, actor, flow_id)
+        graph = view.graph if json_data.graph is None else json_data.graph
+        problems = flows_service.validate_graph_for(session, actor, graph)
+    return reply(Findings(problems=_problems(problems)))
+
+
+@api.post("/flows/<id:flow_id>/runs")
+@operation(scope=Scope.RUNS_MANAGE, body=RunStart, answer=RunOut, status=202,
+           errors=(404, 409, 423, 429, 503))
+def start_run(flow_id: str, json_data: RunStart) -> Response:
+    """Start a run; it goes on after this answer."""
+    actor = current_actor()
+    held = services()
+    with unit_of_work(held.db, actor) as session:
+        view = runs_service.start_run(
+            session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
+        )
+    # After the commit: a worker that is quick must find the run.
+    held.queue.enqueue(view.id)
+    return reply(
+        RunOut.model_validate(view), 202, headers={"Location": f"/api/v1/runs/{view.id}"}
+    )
+
+
+def _answer(view: FlowView, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return reply(
+        FlowOut.model_validate(_fields(view)), status, revision=view.revision, headers=headers
+    )
+
+
+def _fields(view: FlowView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "name": view.name,
+        "description": view.description,
+        "state": view.state,
+        "revision": view.revision,
+        "active_version": view.active_version,
+        "graph": view.graph,
+        "problems": _problems(view.problems),
+        "updated_at": view.updated_at,
+    }
+
+
+def _problems(problems: Iterable[Any]) -> list[ProblemOut]:
+    return [
+        ProblemOut.model_validate(item if isinstance(item, dict) else item.to_json())
+        for item in problems
+    ]

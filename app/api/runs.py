@@ -1,0 +1,67 @@
+"""``/api/v1/runs``."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.accounts.scopes import Scope
+from app.api.blueprint import api, operation, reply
+from app.api.shapes import EventList, EventOut, EventsQuery, RunList, RunOut, RunsQuery
+from app.http.identity import current_actor
+from app.http.services import services
+from app.http.work import unit_of_work
+from app.runs import service as runs_service
+
+
+@api.get("/runs")
+@operation(scope=Scope.RUNS_READ, query=RunsQuery, answer=RunList)
+def list_runs(query_data: RunsQuery) -> Response:
+    """List runs, newest first."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        page = runs_service.list_runs(
+            session,
+            actor,
+            flow_id=query_data.flow_id,
+            state=query_data.state,
+            cursor=query_data.cursor,
+            limit=query_data.limit,
+        )
+    items = [RunOut.model_validate(view) for view in page.items]
+    return reply(RunList(items=items, next_cursor=page.next_cursor))
+
+
+@api.get("/runs/<id:run_id>")
+@operation(scope=Scope.RUNS_READ, answer=RunOut, errors=(404,))
+def get_run(run_id: str) -> Response:
+    """Show a run and its nodes."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        view = runs_service.get_run(session, actor, run_id)
+    return reply(RunOut.model_validate(view))
+
+
+@api.get("/runs/<id:run_id>/events")
+@operation(scope=Scope.RUNS_READ, query=EventsQuery, answer=EventList, errors=(404,))
+def list_run_events(run_id: str, query_data: EventsQuery) -> Response:
+    """List what happened in a run after a sequence number; `next_cursor` is one too."""
+    actor = current_actor()
+    after = query_data.after if query_data.cursor is None else query_data.cursor
+    with unit_of_work(services().db, actor, read=True) as session:
+        events = runs_service.list_events(
+            session, actor, run_id, after=after, limit=query_data.limit
+        )
+    items = [EventOut.model_validate(event) for event in events]
+    full = len(items) == query_data.limit
+    return reply(EventList(items=items, next_cursor=str(items[-1].seq) if full else None))
+
+
+@api.post("/runs/<id:run_id>/cancel")
+@operation(scope=Scope.RUNS_MANAGE, answer=RunOut, status=202, errors=(404, 409))
+def cancel_run(run_id: str) -> Response:
+    """Ask a run to stop; a run that no worker has taken yet is cancelled at once."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor) as session:
+        runs_service.cancel_run(session, actor, run_id)
+        view = runs_service.get_run(session, actor, run_id)
+    return reply(RunOut.model_validate(view), 202)
