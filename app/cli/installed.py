@@ -1,0 +1,48 @@
+"""Open an installation from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.cli.places import Running
+from app.cli.serve import load_factory
+from app.config import Config
+from app.errors import ConfigError
+
+
+def load_config() -> Config:
+    """Read the settings; the queue and the runtime URL may be those of a running ``tacit up``."""
+    config = Config.load()
+    running = Running.find(config.home)
+    if running is None or config.redis_url:
+        return config
+    return replace(config, redis_url=running.redis_url, runtime_url=running.runtime_url)
+
+
+def check_installed(config: Config) -> None:
+    """Refuse to work on a home where nothing was installed, rather than make half of it.
+
+    :raises ConfigError: ``not_installed``.
+    """
+    database = Path(config.database_url.removeprefix("sqlite:///"))
+    if config.is_sqlite and not database.exists():
+        raise ConfigError(
+            "not_installed",
+            f"There is no Tacit installation at {config.home}. Run “tacit up” (or “tacit "
+            "migrate”) first, or set TACIT_HOME to where it is.",
+        )
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Any]:
+    """Open the installation's database for a command; yields its services."""
+    check_installed(config)
+    services = load_factory("open_services")(config, with_vault=False)
+    try:
+        yield services
+    finally:
+        services.db.dispose()

@@ -1,0 +1,111 @@
+"""What has to be there before the first process serves: keys, certificates, tables, accounts.
+
+Runs in a process of its own that ends afterwards, so that the one that lives on and starts the
+others never held the master key or a database connection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.cli.serve import load_factory
+from app.config import Config
+from app.errors import TacitError
+
+LOCAL_WORKER = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdmin:
+    """The administrator that the environment variables name."""
+
+    email: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found or made.
+
+    :param setup_token: of the one-time link, as long as nobody has an account.
+    :param ca_replaced: whether browsers that trusted the old CA need the new one.
+    :param error: why it failed, as ``(code, sentence)``.
+    """
+
+    setup_token: str | None = None
+    ca_replaced: bool = False
+    error: tuple[str, str] | None = None
+
+    def send(self, descriptor: int) -> None:
+        """Write to a pipe."""
+        content = {
+            "setup_token": self.setup_token,
+            "ca_replaced": self.ca_replaced,
+            "error": self.error,
+        }
+        os.write(descriptor, json.dumps(content).encode())
+
+    @classmethod
+    def receive(cls, descriptor: int) -> Prepared:
+        """Read from a pipe whose other end is closed."""
+        with os.fdopen(descriptor, "rb") as pipe:
+            content = json.loads(pipe.read() or b"{}")
+        error = content.get("error")
+        return cls(
+            content.get("setup_token"),
+            bool(content.get("ca_replaced")),
+            (error[0], error[1]) if error else None,
+        )
+
+
+def worker_key_file(home: Path) -> Path:
+    """Name the file with the local worker's enrolled key."""
+    return home / "keys" / "worker-local.json"
+
+
+def prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
+    """Make what is missing: keys, TLS, tables, default environment, administrator, worker."""
+    try:
+        return _prepare(config, admin)
+    except TacitError as error:
+        return Prepared(error=(error.code, error.detail))
+
+
+def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
+    from app import migrate
+    from app.accounts import bootstrap
+    from app.accounts.people import has_users
+    from app.keys import installation
+    from app.keys.ca import ensure_tls
+
+    tls = ensure_tls(config.home, [config.host, config.bind])
+    installation.ensure_keys(config)
+    migrate.upgrade(config)
+    services = load_factory("open_services")(config)
+    setup_token = None
+    with services.db.begin() as session:
+        bootstrap.ensure_default_environment(session)
+        if not has_users(session):
+            if admin is not None:
+                bootstrap.ensure_first_admin(session, admin.email, admin.password)
+            else:
+                setup_token = bootstrap.make_setup_link(session)
+        _enrol_worker(session, worker_key_file(config.home))
+    services.db.dispose()
+    return Prepared(setup_token, tls.ca_replaced)
+
+
+def _enrol_worker(session: Any, file: Path) -> None:
+    """Give the local worker a key, unless it has one that is enrolled."""
+    from app.runs import workers
+
+    if file.exists():
+        return
+    content = json.dumps(workers.enroll_local(session, LOCAL_WORKER))
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(content)

@@ -1,0 +1,14 @@
+"""Run the scheduler: triggers, the reaper of dead runs, lost jobs, the purge."""
+
+from __future__ import annotations
+
+import importlib
+
+from app.cli.serve import load_factory
+from app.config import Config
+
+
+def run_scheduler(config: Config) -> None:
+    """Run until a signal ends it; without the master key."""
+    services = load_factory("open_services")(config, with_vault=False)
+    importlib.import_module("app.runs.scheduler").run_forever(services)

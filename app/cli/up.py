@@ -1,0 +1,234 @@
+"""``tacit up``: everything on one machine."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from app.cli import embedded, ports, readiness
+from app.cli.children import execute, forbid_core_dumps, fork
+from app.cli.confinement import shortcoming, worker_user
+from app.cli.places import HomeLock, Running, meeting_place, prepare_home
+from app.cli.prepare import FirstAdmin, Prepared, prepare
+from app.cli.scheduler import run_scheduler
+from app.cli.serve import serve
+from app.cli.supervisor import Child, Stopped, Supervisor
+from app.cli.worker import LocalWorker
+from app.config import Config
+from app.errors import ConfigError
+
+A_DAY = 86_400.0
+START_TIMEOUT = 90.0
+
+
+class Installation:
+    """One ``tacit up``: takes what it needs, starts the processes, looks after them.
+
+    :param config: the settings; ports of 0 take free ones.
+    :param admin: the first administrator, if the environment names one.
+    :param say: prints a line for the operator.
+    """
+
+    def __init__(
+        self, config: Config, admin: FirstAdmin | None, say: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._admin = admin
+        self._say = say
+        self._lock = HomeLock(config.home)
+        self._supervisor = Supervisor(say)
+        self._sockets: dict[str, socket.socket] = {}
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """Start, look after everything, stop when asked to.
+
+        :raises TacitError: it can't start, with the reason.
+        """
+        os.umask(0o077)
+        forbid_core_dumps()
+        prepare_home(self._config.home)
+        self._lock.take()
+        self._supervisor.listen()
+        try:
+            self._start()
+            self._supervisor.run(self._renew_certificate, every=A_DAY)
+        except Stopped:
+            self._say("Stopping …")
+        finally:
+            self._supervisor.stop()
+            Running.forget(self._config.home)
+        self._say("Stopped.")
+
+    def _start(self) -> None:
+        self._take_ports()
+        user = worker_user()
+        place = meeting_place(self._config.home, user.gid if user else None)
+        if not self._config.redis_url:
+            self._start_queue(place, shared=user is not None)
+        prepared = self._prepare()
+        self._export()
+        self._add("runtime", lambda: self._serve("create_runtime_app", "runtime"))
+        self._add("web", lambda: self._serve("create_web_app", "web"))
+        self._add("scheduler", lambda: run_scheduler(self._config))
+        worker = LocalWorker(self._config, place, user)
+        self._supervisor.add(
+            Child("worker", lambda: self._fork("worker", worker.run), self._log("worker"))
+        )
+        self._wait_until_ready()
+        self._greet(prepared)
+
+    def _take_ports(self) -> None:
+        config = self._config
+        self._sockets["web"] = ports.bind(config.bind, config.port, "--port")
+        self._sockets["runtime"] = ports.bind(
+            config.bind, config.runtime_port, "--runtime-port"
+        )
+        taken = {name: int(sock.getsockname()[1]) for name, sock in self._sockets.items()}
+        # On its own machine the worker dials the address, sparing it a look-up per connection.
+        near = config.bind in ("127.0.0.1", "::1")
+        host = f"[{config.bind}]" if ":" in config.bind else config.bind
+        self._config = replace(
+            config,
+            port=taken["web"],
+            runtime_port=taken["runtime"],
+            live_port=config.live_port or ports.free_port(config.bind),
+            runtime_url=os.environ.get("TACIT_RUNTIME_URL")
+            or f"https://{host if near else config.host}:{taken['runtime']}",
+        )
+
+    def _start_queue(self, place: Path, *, shared: bool) -> None:
+        path = place / embedded.SOCKET_NAME
+        arguments = embedded.arguments(path, self._config.home / "queue", shared=shared)
+
+        def program() -> None:
+            path.unlink(missing_ok=True)
+            environment = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+            folder = self._config.home / "queue"
+            execute(arguments, environment, folder=folder, keep=[self._lock.descriptor])
+
+        self._supervisor.add(
+            Child("queue", lambda: self._fork("queue", program), self._log("queue"))
+        )
+        self._config = replace(self._config, redis_url=embedded.url(path))
+        self._supervisor.run_until(lambda: embedded.answers(path), START_TIMEOUT, interval=0.005)
+
+    def _prepare(self) -> Prepared:
+        reading, writing = os.pipe()
+
+        def body() -> None:
+            os.close(reading)
+            prepare(self._config, self._admin).send(writing)
+
+        pid = self._fork("prepare", body)
+        os.close(writing)
+        self._preload()
+        status = self._supervisor.wait_for(pid, START_TIMEOUT)
+        prepared = Prepared.receive(reading)
+        if prepared.error:
+            raise ConfigError(*prepared.error)
+        if status:
+            raise ConfigError(
+                "start_failed",
+                f"Preparing the installation failed; {self._log('prepare')} says why.",
+            )
+        return prepared
+
+    @staticmethod
+    def _preload() -> None:
+        """Import once what three children need, while another core prepares.
+
+        Nothing is made by importing: no thread, no connection, no key.
+        """
+        for name in ("app.factory", "app.runs.scheduler", "gunicorn.workers.gthread"):
+            importlib.import_module(name)
+
+    def _export(self) -> None:
+        """Put the settings as they turned out into what the children inherit."""
+        config = self._config
+        os.environ.update(
+            TACIT_HOME=str(config.home),
+            TACIT_PORT=str(config.port),
+            TACIT_RUNTIME_PORT=str(config.runtime_port),
+            TACIT_LIVE_PORT=str(config.live_port),
+            TACIT_RUNTIME_URL=config.runtime_url,
+            TACIT_REDIS_URL=config.redis_url,
+        )
+
+    def _add(self, name: str, body: Callable[[], None]) -> None:
+        self._supervisor.add(Child(name, lambda: self._fork(name, body), self._log(name)))
+
+    def _serve(self, factory: str, name: str) -> None:
+        for other, listener in self._sockets.items():
+            if other != name:
+                listener.close()
+        serve(factory, self._config, f"fd://{self._sockets[name].fileno()}")
+
+    def _fork(self, name: str, body: Callable[[], None]) -> int:
+        return fork(name, self._log(name), body)
+
+    def _log(self, name: str) -> Path:
+        return self._config.home / "logs" / f"{name}.log"
+
+    def _wait_until_ready(self) -> None:
+        def body() -> None:
+            readiness.wait(self._config)
+
+        status = self._supervisor.wait_for(self._fork("ready", body), START_TIMEOUT)
+        if status:
+            raise ConfigError(
+                "start_failed", f"Tacit doesn't get ready; {self._log('ready')} says why."
+            )
+
+    def _greet(self, prepared: Prepared) -> None:
+        config = self._config
+        Running(
+            pid=os.getpid(),
+            url=config.public_url,
+            runtime_url=config.runtime_url,
+            redis_url=config.redis_url,
+            worker_user=user.uid if (user := worker_user()) else os.geteuid(),
+        ).write(config.home)
+        if concern := shortcoming():
+            self._say(f"Note: {concern}")
+        if prepared.ca_replaced:
+            self._say(f"Note: the local CA was replaced; import {config.ca_file} again.")
+        self._say(f"Tacit is ready at {config.public_url}")
+        if prepared.setup_token:
+            self._say(
+                "Create the first administrator here (works once, for an hour):\n"
+                f"  {config.public_url}/setup/{prepared.setup_token}"
+            )
+        self._say(
+            f"Data: {config.home}   CA for your browser: {config.ca_file}   Ctrl+C stops it."
+        )
+
+    def _renew_certificate(self) -> None:
+        """Once a day: a new certificate in time, taken up without a pause."""
+        result, writing = os.pipe()
+
+        def body() -> None:
+            from app.keys.ca import ensure_tls
+
+            files = ensure_tls(self._config.home, [self._config.host, self._config.bind])
+            os.write(writing, b"renewed" if files.renewed else b"")
+
+        pid = self._fork("prepare", body)
+        os.close(writing)
+        status = self._supervisor.wait_for(pid, START_TIMEOUT)
+        with os.fdopen(result, "rb") as pipe:
+            renewed = pipe.read() == b"renewed"
+        if status == 0 and renewed:
+            self._say("The listeners' certificate was renewed.")
+            for name in ("web", "runtime"):
+                self._supervisor.signal(name, signal.SIGHUP)
+        elif status:
+            self._say(f"The certificate could not be checked; {self._log('prepare')} says why.")
+
+

@@ -1,0 +1,89 @@
+"""Start a worker: another program, with its own key and a reduced environment.
+
+The server never imports the worker (ARCHITECTURE, "The rooms"): it starts it by name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.cli.children import RunAs, execute
+from app.cli.prepare import worker_key_file
+from app.config import Config
+from app.errors import ConfigError
+
+INHERITED = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
+"""Variables that a worker may see, beside its own settings."""
+
+
+class LocalWorker:
+    """The worker of ``tacit up``.
+
+    :param place: the meeting place, where it finds its key, the CA and its scratch folder.
+    :param user: whom it is given over to; None leaves it with this user.
+    """
+
+    def __init__(self, config: Config, place: Path, user: RunAs | None) -> None:
+        self._config = config
+        self._place = place
+        self._user = user
+
+    def run(self) -> None:
+        """Become the worker; to be called in a forked child."""
+        scratch = self._place / "scratch"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        key = self._place / "worker.json"
+        authority = self._place / "ca.pem"
+        self._copy(worker_key_file(self._config.home), key, 0o600)
+        self._copy(self._config.ca_file, authority, 0o644)
+        if self._user:
+            os.chown(scratch, self._user.uid, self._user.gid)
+            os.chown(key, self._user.uid, self._user.gid)
+        become_worker(
+            {
+                "TACIT_RUNTIME_URL": self._config.runtime_url,
+                "TACIT_CA": str(authority),
+                "TACIT_REDIS_URL": self._config.redis_url,
+                "TACIT_WORKER_KEY_FILE": str(key),
+                "TACIT_WORKER_SCRATCH": str(scratch),
+                "TACIT_LOG_LEVEL": self._config.log_level,
+            },
+            scratch,
+            self._user,
+        )
+
+    @staticmethod
+    def _copy(source: Path, target: Path, mode: int) -> None:
+        target.unlink(missing_ok=True)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as copy:
+            os.fchmod(copy.fileno(), mode)
+            copy.write(source.read_bytes())
+
+
+def become_worker(settings: Mapping[str, str], scratch: Path, user: RunAs | None = None) -> None:
+    """Become the worker program with these settings and little else."""
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment |= {"HOME": str(scratch), "PYTHONUNBUFFERED": "1", **settings}
+    environment.setdefault("TACIT_QUEUE", os.environ.get("TACIT_QUEUE") or "runs:default")
+    execute([sys.executable, "-m", "worker.main"], environment, folder=scratch, run_as=user)
+
+
+def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that ``tacit worker`` hands on.
+
+    :raises ConfigError: one that a worker can't do without is missing.
+    """
+    needed = ("TACIT_RUNTIME_URL", "TACIT_CA", "TACIT_REDIS_URL", "TACIT_WORKER_KEY_FILE")
+    missing = [name for name in needed if not environ.get(name)]
+    if missing:
+        raise ConfigError(
+            "worker_settings_missing",
+            f"A worker needs {', '.join(missing)}. On the machine of “tacit up” there is one "
+            "already.",
+        )
+    optional = ("TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE")
+    return {name: environ[name] for name in (*needed, *optional) if environ.get(name)}
