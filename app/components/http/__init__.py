@@ -1,0 +1,1 @@
+"""What the HTTP components share: credentials, bodies, and one exchange with its redirects."""
