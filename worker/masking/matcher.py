@@ -172,9 +172,9 @@ def _is_word(data: bytes, start: int, stop: int, before: str) -> bool:
             head -= 1
         previous = data[head:start].decode("utf-8", "replace")
     following = data[stop : stop + 4].decode("utf-8", "replace")[:1]
-    return not (
-        (_wordlike(form[0]) and _wordlike(previous)) or (_wordlike(form[-1]) and _wordlike(following))
-    )
+    joined_before = _wordlike(form[0]) and _wordlike(previous)
+    joined_after = _wordlike(form[-1]) and _wordlike(following)
+    return not (joined_before or joined_after)
 
 
 def _wordlike(character: str) -> bool:

@@ -1,0 +1,278 @@
+"""Where text comes from in a run's process: all of it goes through the masker.
+
+Logging (libraries' DEBUG lines too), warnings, structlog, exceptions that nobody caught, and the
+file descriptors of stdout and stderr themselves, so that C libraries and child processes are
+covered. structlog's own printer writes to stdout and is caught there.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import faulthandler
+import io
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Final, TextIO
+
+from worker.masking import WITHHELD, Mask, MaskedText, Masker
+
+LINE_LIMIT: Final = 16_384
+"""Characters of one captured line; a longer one is cut into several after masking."""
+DRAIN_SECONDS: Final = 1.0
+
+Sink = Callable[[str, str, MaskedText, str | None], None]
+"""Takes ``(source, level, masked text, node)``; must not print."""
+
+current_node: ContextVar[str | None] = ContextVar("current_node", default=None)
+"""The node whose code is running, for lines that it logs."""
+
+
+def describe_exception(masker: Masker, error: BaseException) -> MaskedText:
+    """Return the masked traceback: message, notes, causes and contexts, and no local variables."""
+    try:
+        told = traceback.TracebackException.from_exception(error, capture_locals=False)
+        text = "".join(told.format())
+    except Exception:  # an exception whose own text can't be made
+        text = f"{type(error).__name__}: its message can't be shown"
+    return masker.mask_text(text)
+
+
+def describe_message(masker: Masker, error: BaseException) -> str:
+    """Return ``Type: message``, masked, in one line."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = f"{type(error).__name__}: its message can't be shown"
+    return " ".join(masker.mask_text(text).text.split())
+
+
+class MaskingHandler(logging.Handler):
+    """Hands log records to the sink, formatted whole and then masked."""
+
+    def __init__(self, masker: Masker, sink: Sink) -> None:
+        super().__init__(logging.DEBUG)
+        self._masker = masker
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Mask and hand over one record; whatever fails on the way is withheld."""
+        try:
+            text = record.getMessage()
+            if record.exc_info and record.exc_info[1] is not None:
+                told = traceback.TracebackException.from_exception(record.exc_info[1])
+                text = f"{text}\n{''.join(told.format())}"
+            elif record.exc_text:
+                text = f"{text}\n{record.exc_text}"
+            if record.stack_info:
+                text = f"{text}\n{record.stack_info}"
+            masked = self._masker.mask_text(text.rstrip("\n"))
+        except Exception:
+            masked = MaskedText(WITHHELD)
+        source = self._masker.mask_text(record.name).text
+        with contextlib.suppress(Exception):
+            self._sink(source, _level(record.levelno), masked, current_node.get())
+
+
+def _level(number: int) -> str:
+    if number >= logging.ERROR:
+        return "error"
+    if number >= logging.WARNING:
+        return "warning"
+    return "info" if number >= logging.INFO else "debug"
+
+
+class Lines:
+    """Cuts a masked stream into masked lines, each with its own offsets."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._masks: list[Mask] = []
+
+    def feed(self, piece: MaskedText) -> list[MaskedText]:
+        """Take a piece and return the lines that are whole now."""
+        base = len(self._text)
+        self._text += piece.text
+        self._masks += (Mask(m.offset + base, m.secret, m.version) for m in piece.masks)
+        lines = []
+        while True:
+            end = self._text.find("\n")
+            skip = 1
+            if end < 0:
+                if len(self._text) <= LINE_LIMIT:
+                    return lines
+                end, skip = self._cut(LINE_LIMIT), 0
+            lines.append(self._split(end, skip))
+
+    def close(self) -> list[MaskedText]:
+        """Return the unfinished last line, if there is one."""
+        return [self._split(len(self._text), 0)] if self._text else []
+
+    def _cut(self, at: int) -> int:
+        """Move a cut before a ``***`` that it would divide."""
+        for mask in self._masks:
+            if mask.offset < at < mask.offset + 3:
+                return mask.offset
+        return at
+
+    def _split(self, end: int, skip: int) -> MaskedText:
+        text = self._text[:end].rstrip("\r")
+        masks = tuple(mask for mask in self._masks if mask.offset < end)
+        self._masks = [
+            Mask(mask.offset - end - skip, mask.secret, mask.version)
+            for mask in self._masks
+            if mask.offset >= end
+        ]
+        self._text = self._text[end + skip :]
+        return MaskedText(text, masks)
+
+
+class _Descriptor:
+    """One file descriptor led through a pipe, a reader thread and the masker."""
+
+    def __init__(self, number: int, source: str, level: str, masker: Masker, sink: Sink) -> None:
+        self._number = number
+        self._source, self._level = source, level
+        self._stream = masker.stream()
+        self._sink = sink
+        self._saved = os.dup(number)
+        read, write = os.pipe2(os.O_CLOEXEC)
+        os.dup2(write, number)
+        os.close(write)
+        self._read = read
+        self._wake, self._stop = os.pipe2(os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, name=f"capture-{source}", daemon=True)
+        self._thread.start()
+
+    def restore(self) -> None:
+        """Put the old descriptor back and hand over what is still in the pipe."""
+        os.dup2(self._saved, self._number)
+        os.close(self._saved)
+        # Child processes may keep the pipe open for longer than anybody wants to wait.
+        self._thread.join(DRAIN_SECONDS)
+        os.close(self._stop)
+        self._thread.join(DRAIN_SECONDS)
+
+    def _run(self) -> None:
+        import select
+
+        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        lines = Lines()
+        while True:
+            ready, _, _ = select.select([self._read, self._wake], [], [])
+            if self._read not in ready:
+                break
+            data = os.read(self._read, 65_536)
+            self._hand_over(lines.feed(self._stream.feed(decoder.decode(data, not data))))
+            if not data:
+                break
+        self._hand_over(lines.feed(self._stream.close()) + lines.close())
+        os.close(self._read)
+        os.close(self._wake)
+
+    def _hand_over(self, lines: list[MaskedText]) -> None:
+        for line in lines:
+            if line.text:
+                with contextlib.suppress(Exception):
+                    self._sink(self._source, self._level, line, None)
+
+
+class Capture:
+    """Takes over every source of text of this process; :meth:`stop` gives them back.
+
+    :param level: the lowest level of log records that are kept.
+    """
+
+    def __init__(self, masker: Masker, sink: Sink, *, level: int = logging.INFO) -> None:
+        self._masker = masker
+        self._sink = sink
+        self._level = level
+        self._descriptors: list[_Descriptor] = []
+        self._undo: list[Callable[[], Any]] = []
+
+    def start(self) -> None:
+        """Take over."""
+        _flush()
+        self._descriptors = [
+            _Descriptor(1, "stdout", "info", self._masker, self._sink),
+            _Descriptor(2, "stderr", "warning", self._masker, self._sink),
+        ]
+        self._replace_streams()
+        self._replace_logging()
+        self._replace_hooks()
+
+    def stop(self) -> None:
+        """Give everything back and hand over what was still on its way."""
+        _flush()
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+        for descriptor in self._descriptors:
+            descriptor.restore()
+        self._descriptors.clear()
+
+    def _replace_streams(self) -> None:
+        """Python's own streams, whatever they were, write to the captured descriptors."""
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            old: TextIO = getattr(sys, name)
+            raw = io.FileIO(number, "w", closefd=False)
+            setattr(sys, name, io.TextIOWrapper(
+                io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True,
+            ))
+            self._undo.append(lambda name=name, old=old: setattr(sys, name, old))  # type: ignore[misc]
+
+    def _replace_logging(self) -> None:
+        root = logging.getLogger()
+        handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+        handler = MaskingHandler(self._masker, self._sink)
+        root.handlers[:] = [handler]
+        root.setLevel(self._level)
+        logging.raiseExceptions = False
+        logging.captureWarnings(True)
+
+        def undo() -> None:
+            root.handlers[:] = handlers
+            root.setLevel(level)
+            logging.raiseExceptions = raising
+            logging.captureWarnings(False)
+
+        self._undo.append(undo)
+
+    def _replace_hooks(self) -> None:
+        old = sys.excepthook, threading.excepthook, sys.unraisablehook
+
+        def uncaught(
+            _kind: type[BaseException], error: BaseException, _where: TracebackType | None
+        ) -> None:
+            self._tell("python", error)
+
+        sys.excepthook = uncaught
+        threading.excepthook = lambda args: self._tell("thread", args.exc_value)
+        sys.unraisablehook = lambda args: self._tell("python", args.exc_value)
+
+        def undo() -> None:
+            sys.excepthook, threading.excepthook, sys.unraisablehook = old
+
+        self._undo.append(undo)
+        # It writes names of functions and files only, to the captured descriptor.
+        was_on = faulthandler.is_enabled()
+        faulthandler.enable(file=2, all_threads=True)
+        if not was_on:
+            self._undo.append(faulthandler.disable)
+
+    def _tell(self, source: str, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, SystemExit):
+            text = describe_exception(self._masker, error)
+            self._sink(source, "error", text, current_node.get())
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()

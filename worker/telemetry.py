@@ -1,0 +1,247 @@
+"""Events on their way out: masked, numbered by one writer, sent in batches, never lost silently."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.ids import iso, utcnow
+from worker.client import RuntimeClient
+from worker.errors import LimitReached, RunLost, RuntimeRefused, RuntimeUnreachable
+from worker.masking import MaskedText, Masker
+
+FLUSH_SECONDS: Final = 0.05
+BATCH: Final = 100
+HEARTBEAT_SECONDS: Final = 4.0
+TEXT_LIMIT: Final = 65_536
+"""Characters of one event's text; the rest is left out, and the event says so."""
+DATA_LIMIT: Final = 65_536
+"""Bytes of one event's data as JSON; more is shown as a preview."""
+PREVIEW: Final = 4_096
+SEND_PATIENCE: Final = 10.0
+FINISH_PATIENCE: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may send.
+
+    :param events: number of events.
+    :param log_bytes: bytes of log lines, text and data together.
+    :param output_bytes: bytes of one output as JSON.
+    """
+
+    events: int = 100_000
+    log_bytes: int = 16 * 1024 * 1024
+    output_bytes: int = 1024 * 1024
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Limits:
+        """Read the limits of a claim; what is missing keeps its default."""
+        kept = {name: int(document[name]) for name in cls.__slots__ if name in document}
+        return cls(**kept)
+
+
+class Telemetry:
+    """The one writer of a run's events.
+
+    :param token: makes the run token of each call.
+    :param first: the sequence number of the first event.
+    :param on_cancel: called once, when the server asks for an end.
+    :param on_lost: called once, when the run belongs to somebody else now.
+    :param on_limit: called once, when the run has hit a limit.
+    """
+
+    def __init__(
+        self,
+        client: RuntimeClient,
+        run_id: str,
+        token: Callable[[], str],
+        masker: Masker,
+        *,
+        first: int = 1,
+        limits: Limits | None = None,
+        lease: float = 15.0,
+        on_cancel: Callable[[], None] = lambda: None,
+        on_lost: Callable[[], None] = lambda: None,
+        on_limit: Callable[[LimitReached], None] = lambda _limit: None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._client, self._token, self._masker = client, token, masker
+        self._path = f"/runtime/v1/runs/{run_id}"
+        self._on_cancel, self._on_lost, self._on_limit = on_cancel, on_lost, on_limit
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._wake = threading.Event()
+        self._waiting: list[dict[str, Any]] = []
+        self._seq = first
+        self._made = self._logged = 0
+        self._limit: LimitReached | None = None
+        self._lost = self._cancelled = self._closing = False
+        self._lease = lease
+        self._renewed = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send in the background, and to renew the lease."""
+        self._thread.start()
+
+    def emit(
+        self,
+        kind: str,
+        text: str | MaskedText,
+        *,
+        level: str = "info",
+        data: Mapping[str, Any] | None = None,
+        node: str | None = None,
+        attempt: int = 1,
+    ) -> None:
+        """Take one event: ``kind`` is run, node, log or span. Text and data are masked here."""
+        masked = text if isinstance(text, MaskedText) else self._masker.mask_text(text)
+        shown = _shortened(masked)
+        safe = self.preview(data or {})
+        size = len(shown.text.encode("utf-8", "replace")) + len(_json(safe)) if kind == "log" else 0
+        with self._lock:
+            if self._closing or self._lost:
+                return
+            self._made += 1
+            self._logged += size
+            limit = self._check() if kind == "log" else None
+            if kind == "log" and self._limit is not None:
+                return
+            if limit is not None:
+                self._limit = limit
+            else:
+                self._waiting.append({
+                    "seq": self._seq, "at": iso(utcnow()), "node": node, "attempt": attempt,
+                    "type": kind, "level": level, "text": shown.text, "data": safe,
+                    "masks": [mask.to_json() for mask in shown.masks],
+                })
+                self._seq += 1
+                if len(self._waiting) >= BATCH:
+                    self._wake.set()
+        if limit is not None:
+            self._on_limit(limit)
+
+    def preview(self, data: Any) -> Any:
+        """Return masked data as an event may carry it: whole, or its beginning when it is long."""
+        masked = self._masker.mask_object(data).value
+        text = _json(masked)
+        if len(text) <= DATA_LIMIT:
+            return masked
+        if isinstance(masked, dict):
+            return {key: _short(value) for key, value in list(masked.items())[:100]}
+        return _short(masked)
+
+    def finish(self, state: str, problem: Mapping[str, Any] | None) -> str:
+        """Send the last events and the run's end; returns the state that the server recorded.
+
+        :raises RunLost: somebody else holds the run.
+        :raises RuntimeUnreachable: the server didn't take it in time.
+        """
+        with self._lock:
+            self._closing = True
+        self._wake.set()
+        with self._sending:
+            while len(self._waiting) > BATCH * 5:
+                self._send_batch(FINISH_PATIENCE)
+            events = self._waiting
+            answer = self._call("finish", {
+                "state": state,
+                "problem": self._masker.mask_object(problem).value if problem else None,
+                "events": events,
+            }, FINISH_PATIENCE)
+            self._waiting = []
+        return str(answer.get("state", state))
+
+    def _check(self) -> LimitReached | None:
+        if self._limit is not None:
+            return None
+        if self._made > self.limits.events:
+            return LimitReached(
+                "run_events_limit",
+                f"The run made more than {self.limits.events} events. Log less, or split the flow.",
+            )
+        if self._logged > self.limits.log_bytes:
+            return LimitReached(
+                "run_log_limit",
+                f"The run logged more than {self.limits.log_bytes // 1024} KiB. Log less, or "
+                "write large data elsewhere.",
+            )
+        return None
+
+    def _run(self) -> None:
+        pause = FLUSH_SECONDS
+        while not self._closing and not self._lost:
+            self._wake.wait(pause)
+            self._wake.clear()
+            if self._closing:
+                return
+            try:
+                with self._sending:
+                    if self._waiting:
+                        self._send_batch(SEND_PATIENCE)
+                    elif time.monotonic() - self._renewed > HEARTBEAT_SECONDS:
+                        self._call("heartbeat", {}, SEND_PATIENCE)
+                pause = FLUSH_SECONDS
+            except RunLost:
+                return
+            except (RuntimeUnreachable, RuntimeRefused):
+                # The events stay and are sent again; the lease decides how long that helps.
+                pause = 1.0
+
+    def _send_batch(self, patience: float) -> None:
+        with self._lock:
+            batch = self._waiting[: BATCH * 5]
+        answer = self._call("events", {"events": batch}, patience)
+        stored = answer.get("stored_through")
+        last = stored if isinstance(stored, int) else batch[-1]["seq"]
+        with self._lock:
+            self._waiting = [event for event in self._waiting if event["seq"] > last]
+
+    def _call(self, what: str, body: Mapping[str, Any], patience: float) -> dict[str, Any]:
+        if self._lost:
+            raise RunLost
+        try:
+            answer = self._client.call(
+                "POST", f"{self._path}/{what}", token=self._token, body=body, patience=patience
+            )
+        except RuntimeRefused as error:
+            if error.status in (401, 403, 404, 409):
+                self._lost = True
+                self._on_lost()
+                raise RunLost from None
+            raise
+        self._renewed = time.monotonic()
+        if answer.get("cancel") and not self._cancelled:
+            self._cancelled = True
+            self._on_cancel()
+        return answer
+
+
+def _shortened(masked: MaskedText) -> MaskedText:
+    if len(masked.text) <= TEXT_LIMIT:
+        return masked
+    cut = TEXT_LIMIT
+    for mask in masked.masks:
+        if mask.offset < cut < mask.offset + 3:
+            cut = mask.offset
+    left_out = len(masked.text) - cut
+    kept = tuple(mask for mask in masked.masks if mask.offset < cut)
+    return MaskedText(f"{masked.text[:cut]}… ({left_out} characters left out)", kept)
+
+
+def _short(value: Any) -> Any:
+    """The beginning of a masked value; it was masked whole, so a cut can't uncover anything."""
+    text = value if isinstance(value, str) else _json(value)
+    if len(text) <= PREVIEW:
+        return value
+    return {"preview": text[:PREVIEW], "characters": len(text), "truncated": True}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
