@@ -63,7 +63,8 @@ class Readiness:
 
     def _runtime(self) -> bool:
         with self._lock:
-            if time.monotonic() - self._asked > FRESH:
+            # Only a good answer is remembered: a start must not wait for a bad one to age.
+            if not self._runtime_ready or time.monotonic() - self._asked > FRESH:
                 self._runtime_ready = False
                 if self._context is None:
                     self._context = _client_context(self.services.config)
