@@ -11,12 +11,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from app.providers.errors import EgressRefused
 
 PORTS: Final = {"http": 80, "https": 443}
 LOCAL: Final = "local"
+
+# What is percent-encoded already stays as it is.
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=-._~[]|^`{}"
+_QUERY_SAFE: Final = _PATH_SAFE + "?"
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
@@ -45,9 +49,15 @@ class Target:
         return f"{self.scheme}://{self.authority}"
 
     @property
+    def path_and_query(self) -> str:
+        """What stands on the request line: ASCII, everything else percent-encoded."""
+        path = quote(self.path, safe=_PATH_SAFE)
+        return f"{path}?{quote(self.query, safe=_QUERY_SAFE)}" if self.query else path
+
+    @property
     def url(self) -> str:
         """The whole URL, without a fragment."""
-        return f"{self.origin}{self.path}" + (f"?{self.query}" if self.query else "")
+        return f"{self.origin}{self.path_and_query}"
 
     @property
     def host_header(self) -> str:

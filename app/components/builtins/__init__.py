@@ -1,1 +1,1 @@
-"""The components that come with Tacit. They use only what other authors have: ``app.sdk``."""
+"""The components that come with Tacit. They use only what ``app.sdk`` offers every author."""

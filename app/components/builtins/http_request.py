@@ -145,7 +145,7 @@ class HttpRequest(Component):
 
     def run(self, context: Context) -> Mapping[str, Any]:
         """Send the request; see :mod:`app.components.http.exchange`."""
-        # Imported here: the server reads declarations and never loads an HTTP client.
+        # Imported here: the server reads declarations and never sends anything.
         from app.components.http.exchange import perform
 
         return perform(context)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import httpx
-
 from app.components.context import Cancellation, Context
 from app.components.errors import NodeError, NodeTimeout
 from app.components.http.bodies import as_json, as_text, read_body, write_body
 from app.components.http.credentials import FRAMING, TOKEN, Credentials, Headers
+from app.providers.calls import Answer, send
 from app.providers.destinations import Target, follow, read_url
 from app.providers.errors import EgressError
 
@@ -91,26 +90,21 @@ def _perform(context: Context, deadline: Deadline) -> dict[str, Any]:
     for left in range(config.max_redirects, -1, -1):
         deadline.place = call.target.authority
         began = time.monotonic()
-        request = _build(call, credentials)
+        headers = _all_headers(call, credentials)
         # A connection for each hop: every one of them passes the guard.
-        with context.egress.transport(deadline) as transport:
-            response = transport.handle_request(request)
-            try:
-                context.log.debug(
-                    f"{call.method} {call.target.authority} answered {response.status_code}",
-                    {"milliseconds": round((time.monotonic() - began) * 1000)},
-                )
-                location = response.headers.get("location")
-                if (
-                    response.status_code not in _REDIRECTS
-                    or not location
-                    or (not config.max_redirects)
-                ):
-                    return _outputs(response, config.max_response_kib * 1024)
-            finally:
-                response.close()
+        with send(
+            context.egress, deadline, call.method, call.target, headers, call.content
+        ) as answer:
+            context.log.debug(
+                f"{call.method} {call.target.authority} answered {answer.status}",
+                {"milliseconds": round((time.monotonic() - began) * 1000)},
+            )
+            location = answer.header("location")
+            redirects = answer.status in _REDIRECTS and bool(location and config.max_redirects)
+            if not redirects:
+                return _outputs(answer, config.max_response_kib * 1024)
         if left:
-            call = _redirected(context, call, response.status_code, location, credentials)
+            call = _redirected(context, call, answer.status, location, credentials)
     raise NodeError(
         "too_many_redirects",
         f"{call.target.authority} redirected more than {config.max_redirects} times. Check the "
@@ -118,8 +112,9 @@ def _perform(context: Context, deadline: Deadline) -> dict[str, Any]:
     )
 
 
-def _build(call: _Call, credentials: Credentials) -> httpx.Request:
-    headers: Headers = [("Host", call.target.host_header.encode()), *call.headers]
+def _all_headers(call: _Call, credentials: Credentials) -> Headers:
+    """Return the hop's headers; opens the secrets where the hop may carry them."""
+    headers = list(call.headers)
     for name, value in (
         ("Accept", b"*/*"), ("Accept-Encoding", b"gzip, deflate"), ("User-Agent", b"Tacit"),
     ):  # fmt: skip
@@ -127,11 +122,7 @@ def _build(call: _Call, credentials: Credentials) -> httpx.Request:
             headers.append((name, value))
     if call.trusted:
         headers += credentials.headers(call.target.origin)
-    encoded = [(name.encode(), value) for name, value in headers]
-    request = httpx.Request(call.method, call.target.url, headers=encoded, content=call.content)
-    if request.url.host != call.target.host:
-        raise NodeError("url_not_valid", "The URL's host can't be read without doubt.")
-    return request
+    return headers
 
 
 def _redirected(
@@ -157,17 +148,14 @@ def _redirected(
     return _Call(method, target, kept, content, trusted=False)
 
 
-def _outputs(response: httpx.Response, limit: int) -> dict[str, Any]:
-    encoding = response.headers.get("content-encoding", "")
-    raw = response.stream
-    assert isinstance(raw, httpx.SyncByteStream)  # noqa: S101 - for the type checker
-    body = read_body(raw, encoding, limit)
-    text = as_text(body, response.headers.get("content-type", ""))
+def _outputs(answer: Answer, limit: int) -> dict[str, Any]:
+    body = read_body(answer.chunks, answer.header("content-encoding"), limit)
+    text = as_text(body, answer.header("content-type"))
     return {
-        "status": response.status_code,
+        "status": answer.status,
         "body": text,
         "json": as_json(text) if text else None,
-        "ok": 200 <= response.status_code <= 299,
+        "ok": 200 <= answer.status <= 299,
     }
 
 

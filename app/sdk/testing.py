@@ -1,0 +1,262 @@
+"""Runs a component without a server, and looks whether it lets a secret slip.
+
+::
+
+    result = run(HttpRequest(), {"url": server.url}, secrets={"bearer_token": "s3cret-value"})
+    assert result.outputs["status"] == 200
+    assert result.leaks == ()
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from app.components.binding import bind, convert
+from app.components.declaration import Component
+from app.components.errors import NodeCancelled, NodeError, NodeTimeout
+from app.components.ports import PortType
+from app.components.secret import Secret, SecretRef, expose, open_for
+from app.providers.egress import EgressGuard
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the node's log."""
+
+    level: str
+    text: str
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left behind.
+
+    :param outputs: by port; secret outputs are ``Secret`` objects.
+    :param error: the failure, where the node failed.
+    :param lines: its log.
+    :param revealed: ``(port, destination)`` of every secret that was opened, in order.
+    :param leaks: where a secret's value stands in plain outputs, lines or the failure:
+        ``output body``, ``log line 1``, ``error``. A component that ``opens_secrets`` may have
+        some in its outputs, which the worker scrubs; its lines and failures must have none.
+    """
+
+    outputs: Mapping[str, Any]
+    error: NodeError | None
+    lines: tuple[Line, ...]
+    revealed: tuple[tuple[str, str], ...]
+    leaks: tuple[str, ...]
+
+
+@dataclass
+class LocalLog:
+    """A log that keeps its lines."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    def debug(self, text: str, data: Any = None) -> None:
+        """Keep a debug line."""
+        self.lines.append(Line("debug", text, data))
+
+    def info(self, text: str, data: Any = None) -> None:
+        """Keep a line."""
+        self.lines.append(Line("info", text, data))
+
+    def warning(self, text: str, data: Any = None) -> None:
+        """Keep a warning."""
+        self.lines.append(Line("warning", text, data))
+
+    def error(self, text: str, data: Any = None) -> None:
+        """Keep an error line."""
+        self.lines.append(Line("error", text, data))
+
+
+class LocalCancellation:
+    """A cancellation that a test sets off, by :meth:`cancel` or by a time limit in seconds."""
+
+    def __init__(self, limit: float | None = None) -> None:
+        self._event = threading.Event()
+        self._end = None if limit is None else time.monotonic() + limit
+
+    def cancel(self) -> None:
+        """Cancel the run."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Say whether to stop."""
+        return self._event.is_set() or self._late()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep up to ``seconds``; True when it is time to stop."""
+        if self._end is not None:
+            seconds = max(0.0, min(seconds, self._end - time.monotonic()))
+        return self._event.wait(seconds) or self._late()
+
+    def raise_if_set(self) -> None:
+        """Stop here when it is time to."""
+        if self._event.is_set():
+            raise NodeCancelled
+        if self._late():
+            raise NodeTimeout("The node's time is over.")
+
+    def _late(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
+
+
+@dataclass
+class LocalContext:
+    """A :class:`~app.components.context.Context` in one process, with nothing behind it."""
+
+    config: Any
+    inputs: Mapping[str, Any]
+    secrets: Mapping[str, Secret]
+    granted: Secret | None
+    run_inputs: Mapping[str, Any]
+    scratch: Path
+    egress: EgressGuard
+    cancelled: LocalCancellation
+    log: LocalLog = field(default_factory=LocalLog)
+    run_id: str = "local-run"
+    node_id: str = "node"
+    attempt: int = 1
+    revealed: list[tuple[str, str]] = field(default_factory=list)
+    known: list[Secret] = field(default_factory=list)
+
+    def has_secret(self, port: str) -> bool:
+        """Say whether a secret is wired into ``port``."""
+        return port in self.secrets
+
+    def reveal(self, port: str, destination: str) -> str:
+        """Open a secret for one destination."""
+        if port not in self.secrets:
+            raise NodeError("secret_not_wired", f"No secret is wired into {port}.")
+        value = open_for(self.secrets[port], port, destination)
+        self.revealed.append((port, destination))
+        return value
+
+    def fetch_secret(self) -> Secret:
+        """Return the granted secret."""
+        if self.granted is None:
+            raise NodeError("secret_missing", "The plan grants no secret to this node.")
+        return self.granted
+
+    def derive(self, value: str, *ports: str) -> Secret:
+        """Make a secret of a value built from others."""
+        made = Secret.derived(value, [self.secrets[port] for port in ports])
+        self.known.append(made)
+        return made
+
+
+def make_secret(
+    value: str, name: str = "test_secret", allowed_hosts: Iterable[str] | None = None
+) -> Secret:
+    """Return a secret as a worker would hold it."""
+    return Secret(
+        value, (SecretRef(name, 1, "00000000-0000-7000-8000-000000000000"),), allowed_hosts
+    )
+
+
+def run(
+    component: Component,
+    config: Mapping[str, Any] | None = None,
+    *,
+    wires: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str | Secret] | None = None,
+    granted: str | Secret | None = None,
+    run_inputs: Mapping[str, Any] | None = None,
+    egress: EgressGuard | None = None,
+    cancelled: LocalCancellation | None = None,
+) -> Result:
+    """Run one node as the worker would, and search what it leaves for its secrets.
+
+    :param config: what was typed.
+    :param wires: values of wired inputs that aren't secret, by port.
+    :param secrets: secrets wired in, by port.
+    :param granted: what ``fetch_secret`` returns (Secret Fetch).
+    :raises NodeCancelled: the run was cancelled while it worked.
+    """
+    held = {port: _as_secret(value, port) for port, value in (secrets or {}).items()}
+    wired = dict(wires or {})
+    with tempfile.TemporaryDirectory() as folder:
+        context = LocalContext(
+            config=None,
+            inputs={},
+            secrets=held,
+            granted=None if granted is None else _as_secret(granted, "granted"),
+            run_inputs=run_inputs or {},
+            scratch=Path(folder),
+            egress=egress or EgressGuard(),
+            cancelled=cancelled or LocalCancellation(),
+        )
+        outputs: Mapping[str, Any] = {}
+        failed: NodeError | None = None
+        try:
+            context.config = bind(component, config or {}, wired)
+            context.inputs = {
+                port.name: convert(wired[port.name], port.type, f"{component.title}.{port.name}")
+                for port in component.inputs
+                if port.name in wired and port.type is not PortType.SECRET
+            }
+            outputs = component.run(context)
+            _check_outputs(component, outputs)
+        except NodeError as error:
+            failed = error
+    values = [expose(one) for one in (*held.values(), *context.known)]
+    values += [expose(context.granted)] if context.granted else []
+    leaks = tuple(_leaks(values, outputs, context.log.lines, failed))
+    return Result(outputs, failed, tuple(context.log.lines), tuple(context.revealed), leaks)
+
+
+def _as_secret(value: str | Secret, name: str) -> Secret:
+    return value if isinstance(value, Secret) else make_secret(value, name)
+
+
+def _check_outputs(component: Component, outputs: Mapping[str, Any]) -> None:
+    """Hold a component to its declaration, as the worker does.
+
+    :raises AssertionError: an output that isn't declared, or a secret on a plain port.
+    """
+    ports = {port.name: port.type for port in component.outputs}
+    for name, value in outputs.items():
+        if name not in ports:
+            raise AssertionError(f"{component.name} returned {name}, which it doesn't declare")
+        if isinstance(value, Secret) is not (ports[name] is PortType.SECRET):
+            raise AssertionError(f"{component.name}.{name} isn't of type {ports[name]}")
+        if not isinstance(value, Secret):
+            json.dumps(value)
+
+
+def _leaks(
+    values: list[str], outputs: Mapping[str, Any], lines: list[Line], error: NodeError | None
+) -> Iterable[str]:
+    forms = [form for value in values for form in _forms(value)]
+    places = [(f"output {name}", value) for name, value in outputs.items()]
+    places += [(f"log line {number}", line) for number, line in enumerate(lines, start=1)]
+    if error is not None:
+        places.append(("error", [error.code, error.message, error.remedy]))
+    for place, found in places:
+        texts = (repr(found), json.dumps(found, default=repr, ensure_ascii=False))
+        if any(form in text for form in forms for text in texts):
+            yield place
+
+
+def _forms(value: str) -> Iterable[str]:
+    """Yield the forms that a careless component would leave: plain, URL, hex, base64."""
+    data = value.encode()
+    yield from {
+        value,
+        json.dumps(value)[1:-1],
+        quote(value, safe=""),
+        data.hex(),
+        base64.b64encode(data).decode().rstrip("="),
+        base64.urlsafe_b64encode(data).decode().rstrip("="),
+    }
