@@ -6,7 +6,14 @@ import { bindForms } from "./pages/forms.js";
 import { bindValueFields } from "./pages/value_field.js";
 import { bindTimes } from "./pages/times.js";
 import { bindKeys } from "./pages/keys.js";
+import { bindPolling } from "./pages/polling.js";
+import { bindLog } from "./pages/log.js";
+import { bindCopy } from "./pages/copy.js";
 
-for (const bind of [bindTheme, bindToasts, bindForms, bindValueFields, bindTimes, bindKeys]) {
+const binders = [
+  bindTheme, bindToasts, bindForms, bindValueFields, bindTimes, bindKeys, bindPolling, bindLog, bindCopy,
+];
+
+for (const bind of binders) {
   bind(document);
 }

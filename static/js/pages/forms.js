@@ -36,6 +36,13 @@ export function bindForms(document) {
     if (event.target.matches("[data-once]")) button?.setAttribute("aria-busy", "true");
   }, true);
   document.addEventListener("click", (event) => {
+    const suggestion = event.target.closest("[data-suggest]");
+    if (suggestion) {
+      const field = document.getElementById(suggestion.dataset.suggest);
+      field.value = suggestion.dataset.value;
+      field.focus();
+      return;
+    }
     const opener = event.target.closest("[data-open]");
     if (opener) {
       event.preventDefault();

@@ -56,6 +56,16 @@ export function bindValueFields(document) {
     describe(field);
     field.focus();
   });
+  // The field outlives a swap (hx-preserve), so its error state is set here and not by the server.
+  const mark = () => {
+    for (const field of fields()) {
+      const wrong = document.getElementById(`${field.id}-error`) !== null;
+      if (wrong) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+  };
+  mark();
+  document.addEventListener("htmx:afterSettle", mark);
   const clear = () => {
     for (const field of fields()) field.value = "";
   };

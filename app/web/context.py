@@ -1,0 +1,86 @@
+"""What every page's template knows: who is looking, where, the theme and the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request, url_for
+from flask_login import current_user
+
+from app.accounts import service as accounts
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.http.identity import current_actor
+from app.http.services import Services
+
+THEME_COOKIE = "tacit-theme"
+THEMES = ("auto", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentView:
+    """The environment that a page shows."""
+
+    id: str
+    name: str
+    title: str
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    """An entry of the main navigation."""
+
+    label: str
+    icon: str
+    href: str
+    current: bool
+
+
+_ITEMS: tuple[tuple[str, str, str, Scope | None, tuple[str, ...]], ...] = (
+    ("Overview", "layout-dashboard", "overview", None, ("overview",)),
+    ("Flows", "workflow", "flows", Scope.FLOWS_READ, ("flow",)),
+    ("Runs", "activity", "runs", Scope.RUNS_READ, ("run",)),
+    ("Secrets", "key-round", "secrets", Scope.SECRETS_READ, ("secret", "new_secret")),
+    ("Components", "blocks", "components", Scope.FLOWS_READ, ("components",)),
+    ("Audit log", "scroll-text", "audit", Scope.AUDIT_READ, ("audit",)),
+    ("Settings", "settings", "settings", None, ("settings",)),
+)
+
+
+def theme() -> str | None:
+    """Return the theme that the browser's cookie asks for, None for the system's."""
+    chosen = request.cookies.get(THEME_COOKIE)
+    return chosen if chosen in ("light", "dark") else None
+
+
+def navigation(actor: Actor) -> list[NavigationItem]:
+    """List the entries that the actor may open, marking the page's own."""
+    here = (request.endpoint or "").partition(".")[2]
+    return [
+        NavigationItem(label, icon, url_for(f"pages.{endpoint}"), here in (endpoint, *family))
+        for label, icon, endpoint, scope, family in _ITEMS
+        if scope is None or actor.may(scope)
+    ]
+
+
+def install_context(blueprint: Blueprint, services: Services) -> None:
+    """Give every template of the application its common names."""
+
+    @blueprint.app_context_processor
+    def _common() -> Mapping[str, Any]:
+        common: dict[str, Any] = {"theme": theme(), "live_origin": services.config.live_url}
+        if current_user.is_authenticated:
+            actor = current_actor()
+            common |= {"actor": actor, "navigation": navigation(actor)}
+            common["environment"] = environment_of(services, actor)
+        return common
+
+
+def environment_of(services: Services, actor: Actor) -> EnvironmentView:
+    """Look up where the actor acts."""
+    with services.db.read() as session:
+        found = accounts.get_environment(session, actor.environment_id)
+        return EnvironmentView(found.id, found.name, found.title, found.protected)

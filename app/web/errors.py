@@ -1,0 +1,25 @@
+"""Error pages: the same look, a toast for htmx, and a plain page when nothing else works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, make_response, render_template
+from flask_login import current_user
+
+from app.web.hx import wants_partial
+
+
+def render_error(problem: Mapping[str, Any]) -> Response:
+    """Draw a problem for people; the caller sets the status."""
+    try:
+        if wants_partial():
+            response = make_response(render_template("errors/_toast.html", problem=problem))
+            response.headers["HX-Retarget"] = "#toasts"
+            response.headers["HX-Reswap"] = "beforeend"
+            return response
+        page = "errors/error.html" if current_user.is_authenticated else "errors/bare.html"
+        return make_response(render_template(page, problem=problem))
+    except Exception:  # Drawing needs the database; this page must not.
+        return make_response(render_template("errors/plain.html", problem=problem))

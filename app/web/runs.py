@@ -1,0 +1,177 @@
+"""Runs: the list, one run with its log and timeline, cancel, run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import flash, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.components.registry import registry
+from app.errors import NotFound
+from app.flows import service as flows
+from app.flows.service import FlowView
+from app.http.services import services
+from app.runs import service
+from app.web.findings import as_mapping, panels, split_sentence
+from app.web.hx import go, render
+from app.web.pages import pages
+from app.web.timeline import Work, timeline
+from app.web.work import work
+
+_PAGE = 50
+_EVENTS = 2000
+_FLOWS = 200
+_ACTIVE = ("queued", "checking", "running")
+_TABS = (
+    ("All", None), ("Queued", "queued"), ("Running", "running"), ("Succeeded", "succeeded"),
+    ("Failed", "failed"), ("Rejected", "rejected"), ("Cancelled", "cancelled"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A node's output as it is shown: text, or the secret that stands behind a mask."""
+
+    text: str = ""
+    secret: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node of a run with the names its author gave."""
+
+    id: str
+    label: str
+    component: str
+    state: str
+    attempt: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    outputs: Mapping[str, Output]
+    problem: Mapping[str, Any] | None
+
+
+@pages.get("/runs")
+def runs() -> str:
+    """List runs by state and flow; while one is under way the list keeps itself fresh."""
+    args = request.args
+    state, flow, cursor = args.get("state") or None, args.get("flow") or None, args.get("cursor")
+    with work(read=True) as (session, actor):
+        page = service.list_runs(
+            session, actor, flow_id=flow, state=state, cursor=cursor, limit=_PAGE
+        )
+        names = _flow_names(session, actor)
+
+    def link(**changes: Any) -> str:
+        return url_for("pages.runs", **({"state": state, "flow": flow} | changes))
+
+    active = sum(run.state in _ACTIVE for run in page.items)
+    return render(
+        "runs/list.html", "runs/_list.html",
+        runs=page.items, state=state, flow=flow, cursor=cursor, flow_names=names, active=active,
+        tabs=[
+            {"label": label, "href": link(state=value), "current": value == state}
+            for label, value in _TABS
+        ],
+        first_href=link() if cursor else None,
+        next_href=link(cursor=page.next_cursor) if page.next_cursor else None,
+        refresh_href=link(cursor=cursor) if active else None,
+    )
+
+
+@pages.get("/runs/<run_id>")
+def run(run_id: str) -> str:
+    """Show a run: state, problems, nodes, log, timeline."""
+    with work(read=True) as (session, actor):
+        view = service.get_run(session, actor, run_id)
+        events = service.list_events(session, actor, run_id, limit=_EVENTS)
+        flow = _find_flow(session, actor, view.flow_id)
+        graph = _graph(view, flow)
+    drawn = {node["id"]: node for node in graph.get("nodes", ())}
+    nodes = [_node_row(node, drawn.get(node.id, {})) for node in view.nodes]
+    labels = {node.id: node.label for node in nodes}
+    return render_template(
+        "runs/run.html",
+        run=view,
+        flow_name=flow.name if flow else "a deleted flow",
+        problems=panels(
+            view.problems, flow_id=flow.id if flow else None, labels=labels,
+            can_create=actor.may(Scope.SECRETS_MANAGE),
+        ),
+        nodes=nodes,
+        node_labels=labels,
+        events=events,
+        last_seq=events[-1].seq if events else 0,
+        timeline=timeline(
+            [Work(node.label, node.state, node.started_at, node.finished_at) for node in nodes]
+        ),
+    )
+
+
+@pages.post("/runs/<run_id>/cancel")
+def cancel_run(run_id: str) -> Response:
+    """Ask a run to stop."""
+    with work() as (session, actor):
+        service.cancel_run(session, actor, run_id)
+    flash("Cancelling. It takes effect between nodes.")
+    return go(url_for("pages.run", run_id=run_id))
+
+
+@pages.post("/runs/<run_id>/again")
+def run_again(run_id: str) -> Response:
+    """Start another run of the same flow."""
+    with work() as (session, actor):
+        old = service.get_run(session, actor, run_id)
+        new = service.start_run(session, actor, old.flow_id)
+    services().queue.enqueue(new.id)
+    return go(url_for("pages.run", run_id=new.id))
+
+
+def _flow_names(session: Session, actor: Actor) -> dict[str, str]:
+    if not actor.may(Scope.FLOWS_READ):
+        return {}
+    return {flow.id: flow.name for flow in flows.list_flows(session, actor, limit=_FLOWS).items}
+
+
+def _find_flow(session: Session, actor: Actor, flow_id: str) -> FlowView | None:
+    if not actor.may(Scope.FLOWS_READ):
+        return None
+    try:
+        return flows.get_flow(session, actor, flow_id)
+    except NotFound:
+        return None
+
+
+def _graph(view: Any, flow: FlowView | None) -> Mapping[str, Any]:
+    found = getattr(view, "graph", None) or (flow.graph if flow else None) or {}
+    return found if isinstance(found, Mapping) else found.to_document()
+
+
+def _node_row(node: Any, drawn: Mapping[str, Any]) -> NodeRow:
+    name = str(drawn.get("component", ""))
+    component = registry().find(name) if name else None
+    label = drawn.get("label") or (component.title if component else "") or node.id
+    problem = as_mapping(node.problem) if node.problem else None
+    if problem is not None:
+        problem = {**problem, "message": split_sentence(str(problem["message"]))[0] + "."}
+    return NodeRow(
+        node.id, str(label), name, node.state, node.attempt, node.started_at, node.finished_at,
+        {port: _output(value) for port, value in (node.outputs or {}).items()}, problem,
+    )
+
+
+def _output(value: Any) -> Output:
+    """Draw an output: a secret port's placeholder becomes a mask, the rest is cut to a line."""
+    if isinstance(value, Mapping) and set(value) == {"secret", "version"}:
+        return Output(secret=str(value["secret"]), version=value["version"])
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Output(text=text if len(text) <= 200 else text[:200] + "…")
