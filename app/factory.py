@@ -73,7 +73,9 @@ def create_runtime_app(config: Config, services: Services | None = None) -> Flas
     files; it answers workers only.
     """
     services = services or open_services(config)
-    app = Flask("app.runtime", static_folder=None, template_folder=None, root_path=str(ROOT / "app"))
+    app = Flask(
+        "app.runtime", static_folder=None, template_folder=None, root_path=str(ROOT / "app")
+    )
     _common(app, config, services)
     runtime.register(app, services)
     return app
