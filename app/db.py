@@ -110,10 +110,17 @@ class Database:
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """Open a writing transaction: committed on leaving, rolled back on an exception."""
-        with Session(self.engine, expire_on_commit=False, info=dict(self._info)) as session:
+        """Open a writing transaction: committed on leaving, rolled back on an exception.
+
+        What has to be written last is in the list ``Session.info["at_commit"]``: callables that
+        take the session, called before the commit (see :mod:`app.audit.events`).
+        """
+        info = {**self._info, "at_commit": []}
+        with Session(self.engine, expire_on_commit=False, info=info) as session:
             with session.begin():
                 yield session
+                for last in info["at_commit"]:
+                    last(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

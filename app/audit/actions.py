@@ -1,0 +1,42 @@
+"""Every action that the audit knows, in one place."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What was done, or tried."""
+
+    ACCESS_DENY = "access.deny"
+    LOGIN = "login"
+    LOGOUT = "logout"
+    USER_CREATE = "user.create"
+    USER_DISABLE = "user.disable"
+    USER_ENABLE = "user.enable"
+    USER_PASSWORD = "user.password"  # noqa: S105 - an action's name
+    ROLE_GRANT = "role.grant"
+    ROLE_REVOKE = "role.revoke"
+    TOKEN_CREATE = "token.create"  # noqa: S105
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105
+    SETUP_LINK_CREATE = "setup_link.create"
+    SETUP_LINK_USE = "setup_link.use"
+    SECRET_CREATE = "secret.create"  # noqa: S105
+    SECRET_LIST = "secret.list"  # noqa: S105
+    SECRET_READ = "secret.read"  # noqa: S105
+    SECRET_REVEAL = "secret.reveal"  # noqa: S105
+    SECRET_ROTATE = "secret.rotate"  # noqa: S105
+    SECRET_DELETE = "secret.delete"  # noqa: S105
+    SECRET_GRANT = "secret.grant"  # noqa: S105
+    SECRET_USE = "secret.use"  # noqa: S105
+    FLOW_CREATE = "flow.create"
+    FLOW_SAVE = "flow.save"
+    FLOW_DELETE = "flow.delete"
+    RUN_START = "run.start"
+    RUN_CLAIM = "run.claim"
+    RUN_REJECT = "run.reject"
+    RUN_CANCEL = "run.cancel"
+    RUN_FINISH = "run.finish"
+    LEAK_PREVENT = "leak.prevent"
+    WORKER_ENROLL = "worker.enroll"
+    WORKER_DENY = "worker.deny"

@@ -1,0 +1,77 @@
+"""Rows that carry a MAC: sealed when they are flushed, refused when they are loaded unsealed.
+
+Without it, whoever can write the database would be handed values (SECURITY.md, section 1).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+from sqlalchemy import LargeBinary, String, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session
+
+from app.errors import Unavailable
+from app.keys.seals import Seals
+
+_log = logging.getLogger("tacit.keys")
+
+
+class Tampered(Unavailable):
+    """A row's MAC does not hold: it was written by somebody else than Tacit."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            "row_tampered",
+            f"A row of {table} was changed outside Tacit, so it is not used. An operator finds "
+            "it with “tacit doctor”.",
+        )
+
+
+class Sealed:
+    """Mixin of models whose rows carry a MAC over the columns that ``SEALED`` lists."""
+
+    SEALED: ClassVar[tuple[str, ...]]
+    __tablename__: str
+
+    mac_key_id: Mapped[str] = mapped_column(String(16))
+    row_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+    def sealed_fields(self) -> dict[str, Any]:
+        """The columns that the MAC covers, in their fixed order."""
+        return {name: getattr(self, name) for name in self.SEALED}
+
+
+@event.listens_for(Sealed, "before_insert", propagate=True)
+@event.listens_for(Sealed, "before_update", propagate=True)
+def _seal(mapper: Mapper[Any], _connection: Connection, row: Sealed) -> None:
+    session = object_session(row)
+    assert session is not None  # noqa: S101 - a flush has a session
+    for name in row.SEALED:
+        # Defaults are applied while the INSERT runs, which is too late for the MAC.
+        default = mapper.columns[name].default
+        if getattr(row, name) is None and default is not None:
+            value = default.arg(None) if default.is_callable else default.arg  # type: ignore[attr-defined]
+            setattr(row, name, value)
+    seals: Seals = session.info["seals"]
+    row.mac_key_id, row.row_mac = seals.mac_row(row.__tablename__, row.sealed_fields())
+
+
+@event.listens_for(Sealed, "load", propagate=True)
+def _check_loaded(row: Sealed, context: Any) -> None:
+    _check(row, context.session)
+
+
+@event.listens_for(Sealed, "refresh", propagate=True)
+def _check_refreshed(row: Sealed, context: Any, _attributes: object) -> None:
+    if all(name in row.__dict__ for name in (*row.SEALED, "row_mac", "mac_key_id")):
+        _check(row, context.session)
+
+
+def _check(row: Sealed, session: Any) -> None:
+    seals: Seals = session.info["seals"]
+    table = row.__tablename__
+    if not seals.row_is_sealed(table, row.sealed_fields(), row.mac_key_id, row.row_mac):
+        _log.error("row_tampered", extra={"table": table, "row": getattr(row, "id", None)})
+        raise Tampered(table)

@@ -1,0 +1,103 @@
+"""Signed service tokens: EdDSA JWTs of workers and runs (RFC 8037; RFC 8725 for what to check)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from app.errors import Unauthenticated
+
+MAX_LIFETIME = 60
+"""Seconds between ``iat`` and ``exp``, at most."""
+
+LEEWAY = 30
+"""Seconds that clocks may differ."""
+
+_BASE_CLAIMS = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti")
+
+
+def refusal(reason: str) -> Unauthenticated:
+    """Return the one public answer to a token that does not hold; the reason is for the audit."""
+    error = Unauthenticated(
+        "token_invalid",
+        "The service token is missing or does not hold. Workers make a new one for each call; "
+        "check the worker's clock and its enrolment.",
+    )
+    error.__dict__["reason"] = reason
+    return error
+
+
+def key_id_of(token: str) -> str:
+    """Return the ``kid`` of a token, to look its key up; nothing of the token is trusted yet.
+
+    :raises Unauthenticated: it isn't a JWT of ours.
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.PyJWTError:
+        raise refusal("unreadable") from None
+    kid = header.get("kid")
+    if header.get("alg") != "EdDSA":
+        raise refusal("algorithm")
+    if not isinstance(kid, str) or not 0 < len(kid) <= 64:
+        raise refusal("no_kid")
+    return kid
+
+
+def verify_token(
+    token: str, public_key: bytes, audience: str, required: Sequence[str] = ()
+) -> Mapping[str, Any]:
+    """Check signature, times, audience and presence of claims; return the claims.
+
+    :param public_key: the 32 raw bytes that ``kid`` stands for.
+    :param required: claims beyond the base ones that must be there.
+    :raises Unauthenticated: any check fails.
+    """
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            Ed25519PublicKey.from_public_bytes(public_key),
+            algorithms=["EdDSA"],
+            audience=audience,
+            leeway=LEEWAY,
+            options={"require": [*_BASE_CLAIMS, *required], "strict_aud": True},
+        )
+    except jwt.PyJWTError as error:
+        raise refusal(type(error).__name__) from None
+    except ValueError:
+        raise refusal("key") from None
+    issued, expires = claims["iat"], claims["exp"]
+    if not (isinstance(issued, int | float) and isinstance(expires, int | float)):
+        raise refusal("times")
+    if not 0 < expires - issued <= MAX_LIFETIME:
+        raise refusal("too_long_lived")
+    if not isinstance(claims["jti"], str) or not 8 <= len(claims["jti"]) <= 64:
+        raise refusal("jti")
+    return claims
+
+
+def new_signing_key() -> tuple[str, bytes]:
+    """Make an Ed25519 key; returns the private key (base64url, raw) and the public key (raw)."""
+    key = Ed25519PrivateKey.generate()
+    private = base64.urlsafe_b64encode(key.private_bytes_raw()).rstrip(b"=").decode()
+    return private, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def decode_public_key(text: object) -> bytes:
+    """Read a public key from base64url without padding.
+
+    :raises Unauthenticated: it isn't 32 bytes.
+    """
+    if isinstance(text, str) and len(text) <= 64:
+        try:
+            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except ValueError:
+            raw = b""
+        if len(raw) == 32:
+            return raw
+    raise refusal("pub")
