@@ -99,7 +99,8 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
 def helper(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a module of this folder beside, and end it afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )
     try:
         yield process

@@ -82,8 +82,9 @@ def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
     from app.keys import installation
     from app.keys.ca import ensure_tls
 
-    tls = ensure_tls(config.home, [config.host, config.bind])
+    # First of all, so that a wrong key stops the start before anything is written.
     installation.ensure_keys(config)
+    tls = ensure_tls(config.home, [config.host, config.bind])
     migrate.upgrade(config)
     services = load_factory("open_services")(config)
     setup_token = None

@@ -1,0 +1,153 @@
+"""Requests per second of the value endpoint, asked as a run asks it: one signed token a value."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.accounts.actor import system_actor
+from app.accounts.service import get_default_environment
+from app.config import Config
+from app.factory import open_services
+from app.runs.service import start_run
+from bench.installation import Installation, helper
+from worker.tokens import Signer, load_identity
+
+CLIENTS = 8
+PROCESSES = 2
+
+
+def measure(installation: Installation, flow: str, count: int) -> float:
+    """Return requests per second of 8 kept-alive TLS clients fetching a value ``count`` times.
+
+    A run is claimed and its grant used with one token per attempt, since a token is good for one
+    value. All tokens are signed beforehand; the clients live in two processes of their own.
+    """
+    claim, signer = _claim(installation, _start_run(installation, flow))
+    grant = claim["grants"][0]
+    path = f"/api/v1/secrets/{grant['secret_id']}/value?version={grant['version']}"
+    tokens = [_token(signer, claim, grant, attempt) for attempt in range(1, count + 1)]
+    rates = 0.0
+    helpers = [helper("bench.values") for _ in range(PROCESSES)]
+    running = [one.__enter__() for one in helpers]
+    try:
+        for number, process in enumerate(running):
+            order = {
+                "url": installation.running["runtime_url"],
+                "ca": str(installation.home / "tls" / "ca.pem"),
+                "path": path,
+                "tokens": tokens[number::PROCESSES],
+            }
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+        for process in running:
+            assert process.stdout is not None
+            process.stdout.readline()
+        began = time.monotonic()
+        for process in running:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in running:
+            assert process.stdout is not None
+            failures = process.stdout.readline().strip()
+            if failures != "0":
+                raise RuntimeError(f"the value endpoint refused: {failures}")
+        rates = count / (time.monotonic() - began)
+    finally:
+        for one in helpers:
+            one.__exit__(None, None, None)
+    return rates
+
+
+def _start_run(installation: Installation, flow: str) -> str:
+    """Insert a run without telling the queue, so that the worker doesn't take it."""
+    environ = {"TACIT_HOME": str(installation.home),
+               "TACIT_REDIS_URL": installation.running["redis_url"]}
+    services = open_services(Config.load(environ), with_vault=False)
+    try:
+        with services.db.begin() as session:
+            environment = get_default_environment(session)
+            return str(start_run(session, system_actor(environment.id), flow).id)
+    finally:
+        services.db.dispose()
+
+
+def _claim(installation: Installation, run: str) -> tuple[dict[str, Any], Signer]:
+    identity = load_identity(installation.home / "keys" / "worker-local.json")
+    signer = Signer.generate()
+    ticket = identity.signer.sign("tacit:claim", {"run": run, "pub": signer.public})
+    url = urlsplit(installation.running["runtime_url"])
+    connection = _connect(url.hostname or "", url.port or 443, installation.home / "tls/ca.pem")
+    connection.request(
+        "POST", "/runtime/v1/claims", "{}",
+        {"Authorization": f"Bearer {ticket}", "Content-Type": "application/json"},
+    )
+    claim = json.loads(connection.getresponse().read())
+    connection.close()
+    if claim.get("state") != "running":
+        raise RuntimeError(f"the claim was refused: {claim}")
+    signer.key_id, signer.worker_id = claim["kid"], identity.worker_id
+    return claim, signer
+
+
+def _token(signer: Signer, claim: dict[str, Any], grant: dict[str, Any], attempt: int) -> str:
+    return signer.sign(
+        "tacit:secret-value",
+        {"run": claim["run"], "claim": claim["claim"], "node": grant["node"], "attempt": attempt,
+         "item": None, "purpose": "use", "secret": grant["secret_id"],
+         "version": grant["version"]},
+    )
+
+
+def _connect(host: str, port: int, authority: Path) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context(cafile=str(authority))
+    return http.client.HTTPSConnection(host, port, timeout=30, context=context)
+
+
+def _client() -> None:
+    """One of the client processes: connect, wait for the word, ask, say how many failed."""
+    order = json.loads(sys.stdin.readline())
+    url = urlsplit(order["url"])
+    threads = CLIENTS // PROCESSES
+    failures: list[int] = []
+    gate = threading.Event()
+
+    def ask(connection: http.client.HTTPSConnection, tokens: Sequence[str]) -> None:
+        gate.wait()
+        for token in tokens:
+            connection.request("GET", order["path"], headers={"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                failures.append(answer.status)
+
+    clients = []
+    for number in range(threads):
+        connection = _connect(url.hostname or "", url.port or 443, Path(order["ca"]))
+        connection.request("GET", "/ping")
+        connection.getresponse().read()
+        clients.append(
+            threading.Thread(target=ask, args=(connection, order["tokens"][number::threads]))
+        )
+    for client in clients:
+        client.start()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    gate.set()
+    for client in clients:
+        client.join()
+    print(len(failures) and sorted(set(failures)), flush=True)
+
+
+if __name__ == "__main__":
+    _client()
