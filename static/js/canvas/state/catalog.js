@@ -1,0 +1,135 @@
+// What a node can do: the components the server described, and the ports and fields of a node.
+//
+// A port here is {name, type, label, required, multiple, direction, field?: true, help}. Every
+// node has the order ports `start` (in, takes many wires) and `done` (out) besides its own.
+
+import { wiresFrom, wiresInto } from "./document.js";
+
+export const CATEGORIES = [
+  ["trigger", "Triggers"],
+  ["secret", "Secrets"],
+  ["connect", "Connect"],
+  ["logic", "Logic"],
+  ["output", "Output"],
+];
+export const START = { name: "start", type: "order", label: "start", multiple: true, required: false };
+export const DONE = { name: "done", type: "order", label: "done", multiple: false, required: false };
+
+/** More inputs than this, and optional fields that are rarely wired wait behind "more". */
+const ROOMY = 7;
+const OFTEN_WIRED = new Set(["multiline", "json"]);
+
+export class Catalog {
+  /** `body` is what GET /api/v1/components answers. */
+  constructor(body) {
+    this.items = body.items ?? [];
+    this.rules = body.port_rules ?? [];
+    this.byName = new Map(this.items.map((item) => [item.name, item]));
+  }
+
+  find(name) {
+    return this.byName.get(name) ?? null;
+  }
+
+  /** Components grouped for the palette, filtered by words that must all occur. */
+  groups(query = "") {
+    const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (item) => {
+      const text = `${item.title} ${item.name} ${item.help ?? ""}`.toLowerCase();
+      return words.every((word) => text.includes(word));
+    };
+    const known = new Set(CATEGORIES.map(([name]) => name));
+    const all = [...CATEGORIES, ...this.#otherCategories(known)];
+    return all
+      .map(([name, title]) => ({
+        name,
+        title,
+        items: this.items.filter((item) => item.category === name && fits(item)),
+      }))
+      .filter((group) => group.items.length);
+  }
+
+  #otherCategories(known) {
+    const names = new Set(this.items.map((item) => item.category).filter((name) => !known.has(name)));
+    return [...names].map((name) => [name, name]);
+  }
+
+  /** All inputs of a node: declared ones, wirable fields, and `start` last. */
+  inputs(document, node) {
+    const item = this.find(node.component);
+    if (!item) return [...guessed(wiresInto(document, node.id).map(({ target }) => target.port), "in"), start()];
+    return [...(item.inputs ?? []).map((port) => ({ ...port, direction: "in" })), start()];
+  }
+
+  /** All outputs of a node, `done` last. */
+  outputs(document, node) {
+    const item = this.find(node.component);
+    if (!item) return [...guessed(wiresFrom(document, node.id).map(({ source }) => source.port), "out"), done()];
+    return [...(item.outputs ?? []).map((port) => ({ ...port, direction: "out" })), done()];
+  }
+
+  port(document, nodeId, name, direction) {
+    const node = document.nodes.get(nodeId);
+    if (!node) return null;
+    const ports = direction === "in" ? this.inputs(document, node) : this.outputs(document, node);
+    return ports.find((port) => port.name === name) ?? null;
+  }
+
+  /** The inputs a node shows: {ports, hidden}. Wired and required ones always show. */
+  shownInputs(document, node, expanded = false) {
+    const all = this.inputs(document, node);
+    const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
+    const own = all.filter((port) => port.type !== "order");
+    const kinds = new Map((this.find(node.component)?.fields ?? []).map(({ name, kind }) => [name, kind]));
+    const visible = (port) =>
+      expanded || own.length <= ROOMY || !port.field || port.required || wired.has(port.name) ||
+      OFTEN_WIRED.has(kinds.get(port.name));
+    const ports = all.filter((port) => port.type === "order" || visible(port));
+    return { ports, hidden: all.length - ports.length, foldable: own.length > ROOMY };
+  }
+
+  /** Fields that the configuration makes visible, in order. */
+  fields(node) {
+    const item = this.find(node.component);
+    return (item?.fields ?? []).filter((field) => {
+      const rule = field.visible_when;
+      return !rule || rule.in.includes(fieldValue(item, node, rule.field));
+    });
+  }
+
+  /** The one line that tells two nodes of a kind apart: the component's template, filled. */
+  summary(node) {
+    const item = this.find(node.component);
+    if (!item?.summary) return "";
+    let filled = false;
+    const text = item.summary.replace(/\{(\w+)\}/g, (_, name) => {
+      const value = fieldValue(item, node, name);
+      if (value === null || value === undefined || value === "") return "";
+      filled = true;
+      return typeof value === "object" ? JSON.stringify(value) : String(value);
+    });
+    return filled ? text.replace(/\s+/g, " ").trim() : "";
+  }
+}
+
+/** What a field holds: the node's own value, else the component's default. */
+export function fieldValue(item, node, name) {
+  const own = node.config?.[name];
+  if (own !== undefined) return own;
+  return item?.fields?.find((field) => field.name === name)?.default ?? null;
+}
+
+function start() {
+  return { ...START, direction: "in" };
+}
+
+function done() {
+  return { ...DONE, direction: "out" };
+}
+
+/** Ports of a component that isn't installed: only what its wires tell. */
+function guessed(names, direction) {
+  return [...new Set(names)]
+    .filter((name) => name !== START.name && name !== DONE.name)
+    .map((name) => ({ name, label: name, type: "any", direction, required: false, multiple: true }));
+}

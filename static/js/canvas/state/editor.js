@@ -1,0 +1,175 @@
+// The editor's state in one place: document, history, selection, problems, run. It knows nothing
+// of the page; views subscribe with `on` and call its methods.
+//
+// Topics: "document" (with {reason}), "selection", "problems", "run", "view" (what is unfolded).
+
+import { addNode, connect, moveNodes, removeCells, renameNode, setField } from "./commands.js";
+import { parseDocument, runOrder, serialize } from "./document.js";
+import { bounds, nodeShape } from "./geometry.js";
+import { History } from "./history.js";
+import { Problems } from "./problems.js";
+import { Rules, checkWire } from "./rules.js";
+import { Selection } from "./selection.js";
+
+export class Editor {
+  constructor({ graph, catalog, problems = [], readOnly = false }) {
+    this.catalog = catalog;
+    this.rules = new Rules(catalog.rules);
+    this.readOnly = readOnly;
+    this.selection = new Selection();
+    this.expanded = new Set();
+    this.run = null;
+    this.listeners = new Map();
+    this.load(graph, problems);
+  }
+
+  /** Take another document (first load, or a reload after a conflict): history starts anew. */
+  load(graph, problems = []) {
+    this.document = parseDocument(graph);
+    this.history = new History(this.document);
+    this.problems = new Problems(problems);
+    this.selection.prune(this.document);
+    this.emit("document", { reason: "load" });
+    this.emit("problems");
+  }
+
+  on(topic, listener) {
+    if (!this.listeners.has(topic)) this.listeners.set(topic, new Set());
+    this.listeners.get(topic).add(listener);
+    return () => this.listeners.get(topic).delete(listener);
+  }
+
+  emit(topic, detail = {}) {
+    for (const listener of this.listeners.get(topic) ?? []) listener(detail);
+  }
+
+  serialize() {
+    return serialize(this.document);
+  }
+
+  // ---- shapes ----
+
+  shape(nodeId) {
+    const node = this.document.nodes.get(nodeId);
+    return nodeShape(this.document, this.catalog, node, this.expanded.has(nodeId));
+  }
+
+  box(nodeId) {
+    const [x, y] = this.document.nodes.get(nodeId).position;
+    const { width, height } = this.shape(nodeId);
+    return { x, y, width, height };
+  }
+
+  boxes() {
+    return [...this.document.nodes.keys()].map((id) => this.box(id));
+  }
+
+  bounds() {
+    return bounds(this.boxes());
+  }
+
+  order() {
+    return runOrder(this.document);
+  }
+
+  setExpanded(nodeId, open) {
+    if (open) this.expanded.add(nodeId);
+    else this.expanded.delete(nodeId);
+    this.emit("view", { node: nodeId });
+  }
+
+  /** The flag of a node: what the last run blames it for comes before the draft's problems. */
+  flag(nodeId) {
+    const blamed = this.run?.problems.filter((problem) => problem.node === nodeId) ?? [];
+    return (blamed.length ? new Problems(blamed) : this.problems).flag(nodeId);
+  }
+
+  // ---- changes ----
+
+  perform(command) {
+    if (this.readOnly || !this.history.perform(command)) return false;
+    this.#changed(command.label);
+    return true;
+  }
+
+  #changed(reason) {
+    if (this.selection.prune(this.document)) this.emit("selection");
+    this.emit("document", { reason, changed: true });
+  }
+
+  undo() {
+    return this.#step(this.history.undo());
+  }
+
+  redo() {
+    return this.#step(this.history.redo());
+  }
+
+  #step(label) {
+    if (label !== null) this.#changed(label);
+    return label;
+  }
+
+  add(componentName, position) {
+    const component = this.catalog.find(componentName);
+    const command = addNode(this.document, component, position);
+    this.perform(command);
+    this.select({ nodes: [command.id] });
+    return command.id;
+  }
+
+  remove() {
+    const { nodes, edges } = this.selection;
+    if (this.selection.empty) return false;
+    return this.perform(removeCells(this.document, nodes, edges));
+  }
+
+  disconnect(edgeId) {
+    return this.perform(removeCells(this.document, [], [edgeId]));
+  }
+
+  move(moves, options) {
+    return this.perform(moveNodes(this.document, moves, options));
+  }
+
+  check(source, target) {
+    return checkWire(this.document, this.catalog, this.rules, source, target);
+  }
+
+  /** Make a wire if it is allowed. Returns the verdict of `check`. */
+  connect(source, target) {
+    const verdict = this.check(source, target);
+    if (verdict.ok) this.perform(connect(this.document, source, target, verdict));
+    return verdict;
+  }
+
+  setField(nodeId, field, value) {
+    return this.perform(setField(this.document, nodeId, field, value));
+  }
+
+  rename(nodeId, label) {
+    return this.perform(renameNode(this.document, nodeId, label));
+  }
+
+  // ---- what is shown ----
+
+  select(what) {
+    this.selection.only(what);
+    this.emit("selection");
+  }
+
+  toggle(what) {
+    this.selection.toggle(what);
+    this.emit("selection");
+  }
+
+  setProblems(items) {
+    this.problems = new Problems(items);
+    this.emit("problems");
+  }
+
+  setRun(run) {
+    this.run = run;
+    this.emit("run");
+  }
+}

@@ -1,0 +1,272 @@
+// The drawn graph: keeps X6's cells equal to the editor's document, and the view's transform.
+//
+// X6 draws nodes and wires and nothing more: it takes no events (gestures are ours, see
+// graph_pointer.js and graph_connect.js), keeps no history and its JSON is never stored.
+// Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
+
+import { bounds, fitTransform } from "../state/geometry.js";
+import { wiresFrom, wiresInto } from "../state/document.js";
+import { createNodeElement, drawNode } from "./node_element.js";
+import { elements, registerShapes } from "./graph_shapes.js";
+
+const X6 = globalThis.X6;
+const MIN_SCALE = 0.1;
+const MAX_SCALE = 2.5;
+
+export class GraphView {
+  /** `stage` is the element to draw in; it must have a size. */
+  constructor(stage, editor) {
+    registerShapes();
+    this.stage = stage;
+    this.editor = editor;
+    this.elements = new Map();
+    this.transform = { scale: 1, x: 0, y: 0 };
+    this.onTransform = new Set();
+    this.prefix = `${Math.random().toString(36).slice(2)}:`;
+    this.holder = document.createElement("div");
+    this.holder.className = "stage__graph";
+    stage.prepend(this.holder);
+    this.graph = new X6.Graph({
+      container: this.holder,
+      width: stage.clientWidth,
+      height: stage.clientHeight,
+      async: false,
+      interacting: false,
+      guard: () => true,
+      preventDefaultMouseDown: false,
+      preventDefaultBlankAction: false,
+      preventDefaultContextMenu: false,
+      preventDefaultDblClick: false,
+      connecting: { connector: "tacit-wire", connectionPoint: "anchor", router: "normal" },
+    });
+    this.observer = new ResizeObserver(() => this.#resize());
+    this.observer.observe(stage);
+    for (const topic of ["document", "view"]) editor.on(topic, () => this.sync());
+    for (const topic of ["selection", "problems", "run"]) editor.on(topic, () => this.redraw());
+    this.sync();
+  }
+
+  // ---- cells ----
+
+  /** Make X6's cells equal to the document. */
+  sync() {
+    const { nodes, edges } = this.editor.document;
+    for (const id of [...this.elements.keys()]) if (!nodes.has(id)) this.#dropNode(id);
+    for (const cell of this.graph.getEdges()) {
+      if (!edges.has(cell.getProp("edgeId"))) cell.remove();
+    }
+    for (const node of nodes.values()) this.#syncNode(node);
+    for (const edge of edges.values()) this.#syncEdge(edge);
+    this.redraw();
+  }
+
+  #cellId(kind, id) {
+    return `${this.prefix}${kind}:${id}`;
+  }
+
+  #syncNode(node) {
+    const shape = this.editor.shape(node.id);
+    const [x, y] = node.position;
+    const id = this.#cellId("n", node.id);
+    const cell = this.graph.getCellById(id);
+    if (!cell) {
+      const element = createNodeElement(node.id);
+      this.elements.set(node.id, element);
+      elements.set(id, element);
+      this.graph.addNode({ id, shape: "tacit-node", x, y, width: shape.width, height: shape.height, zIndex: 1 });
+      return;
+    }
+    const size = cell.getSize();
+    const place = cell.getPosition();
+    if (place.x !== x || place.y !== y) cell.setPosition(x, y);
+    if (size.width !== shape.width || size.height !== shape.height) cell.setSize(shape.width, shape.height);
+  }
+
+  #dropNode(id) {
+    this.elements.delete(id);
+    elements.delete(this.#cellId("n", id));
+    this.graph.getCellById(this.#cellId("n", id))?.remove();
+  }
+
+  #syncEdge(edge) {
+    const ends = this.#ends(edge);
+    const id = this.#cellId("w", edge.id);
+    const cell = this.graph.getCellById(id);
+    if (!ends) return cell?.remove();
+    const shape = `tacit-${ends.type}`;
+    if (cell && cell.shape === shape) {
+      if (cell.getProp("signature") !== ends.signature) {
+        cell.setProp("signature", ends.signature);
+        cell.setSource(ends.source);
+        cell.setTarget(ends.target);
+      }
+      return;
+    }
+    cell?.remove();
+    const made = this.graph.addEdge({
+      id, shape, source: ends.source, target: ends.target, edgeId: edge.id, signature: ends.signature,
+    });
+    const view = this.graph.findViewByCell(made);
+    if (view) view.container.dataset.edgeId = edge.id;
+  }
+
+  #ends({ source, target }) {
+    const { document, catalog } = this.editor;
+    if (!document.nodes.has(source.node) || !document.nodes.has(target.node)) return null;
+    const from = this.editor.shape(source.node).outputs.find((port) => port.name === source.port);
+    const to = this.editor.shape(target.node).inputs.find((port) => port.name === target.port);
+    if (!from || !to) return null;
+    const end = (node, port) => ({
+      cell: this.#cellId("n", node),
+      anchor: { name: "tacit-pin", args: { dx: port.x, dy: port.y } },
+    });
+    const type = catalog.port(document, source.node, source.port, "out").type;
+    return {
+      type,
+      source: end(source.node, from),
+      target: end(target.node, to),
+      signature: [source.node, from.x, from.y, target.node, to.x, to.y].join("|"),
+    };
+  }
+
+  // ---- looks ----
+
+  /** Bring selection, problems and run state of every cell up to date. */
+  redraw(now = Date.now()) {
+    const { document } = this.editor;
+    for (const id of document.nodes.keys()) this.drawOne(id, now);
+    for (const edge of document.edges.values()) this.#drawEdge(edge);
+  }
+
+  drawOne(id, now = Date.now()) {
+    const { editor } = this;
+    const { run, document } = editor;
+    const node = document.nodes.get(id);
+    const element = this.elements.get(id);
+    if (!node || !element) return;
+    drawNode(element, {
+      node,
+      item: editor.catalog.find(node.component),
+      shape: editor.shape(id),
+      selected: editor.selection.nodes.has(id),
+      flag: editor.flag(id),
+      state: run ? run.shown(id) : "idle",
+      elapsed: run ? run.nodeElapsed(id, now) : null,
+      wiredIn: new Set(wiresInto(document, id).map(({ target }) => target.port)),
+      wiredOut: new Set(wiresFrom(document, id).map(({ source }) => source.port)),
+    });
+  }
+
+  #drawEdge(edge) {
+    const cell = this.graph.getCellById(this.#cellId("w", edge.id));
+    const view = cell && this.graph.findViewByCell(cell);
+    if (!view) return;
+    const { run, selection } = this.editor;
+    const classes = view.container.classList;
+    classes.toggle("is-selected", selection.edges.has(edge.id));
+    classes.toggle("is-dead", Boolean(run?.final) && !run.carried(edge));
+    classes.toggle("is-live", Boolean(run) && run.carried(edge) && run.shown(edge.target.node) === "running");
+  }
+
+  /** Show a node at a place that isn't in the document yet (while it is dragged). */
+  preview(id, [x, y]) {
+    this.graph.getCellById(this.#cellId("n", id))?.setPosition(x, y);
+  }
+
+  focusNode(id) {
+    this.elements.get(id)?.focus({ preventScroll: true });
+  }
+
+  // ---- transform ----
+
+  setTransform({ scale, x, y }) {
+    const clamped = Math.min(MAX_SCALE, Math.max(MIN_SCALE, scale));
+    this.transform = { scale: clamped, x, y };
+    this.graph.scale(clamped, clamped);
+    this.graph.translate(x, y);
+    this.stage.style.backgroundSize = `${20 * clamped}px ${20 * clamped}px`;
+    this.stage.style.backgroundPosition = `${x}px ${y}px`;
+    this.stage.classList.toggle("is-far", clamped < 0.5);
+    this.stage.classList.toggle("is-farther", clamped < 0.35);
+    for (const listener of this.onTransform) listener(this.transform);
+  }
+
+  pan(dx, dy) {
+    const { scale, x, y } = this.transform;
+    this.setTransform({ scale, x: x + dx, y: y + dy });
+  }
+
+  /** Zoom by a factor around a point of the page (default: the middle of the stage). */
+  zoom(factor, client = this.#middle()) {
+    const before = this.toGraph(client);
+    const scale = Math.min(MAX_SCALE, Math.max(MIN_SCALE, this.transform.scale * factor));
+    const rect = this.stage.getBoundingClientRect();
+    this.setTransform({
+      scale,
+      x: client.x - rect.left - before.x * scale,
+      y: client.y - rect.top - before.y * scale,
+    });
+  }
+
+  zoomTo(scale) {
+    this.zoom(scale / this.transform.scale);
+  }
+
+  /** Fit the whole flow (or the given boxes) into the stage. */
+  fit({ max = 1, boxes = this.editor.boxes() } = {}) {
+    const rect = bounds(boxes);
+    const view = { width: this.stage.clientWidth, height: this.stage.clientHeight };
+    if (!rect || !view.width) return;
+    this.setTransform(fitTransform(rect, view, { max, min: MIN_SCALE }));
+  }
+
+  /** Pan so that a node is in view; does nothing when it already is. */
+  reveal(id) {
+    const box = this.editor.box(id);
+    const seen = this.visible();
+    const inside =
+      box.x >= seen.x && box.y >= seen.y &&
+      box.x + box.width <= seen.x + seen.width && box.y + box.height <= seen.y + seen.height;
+    if (inside) return;
+    const { scale } = this.transform;
+    this.setTransform({
+      scale,
+      x: this.stage.clientWidth / 2 - (box.x + box.width / 2) * scale,
+      y: this.stage.clientHeight / 2 - (box.y + box.height / 2) * scale,
+    });
+  }
+
+  /** The part of the graph that the stage shows, in canvas units. */
+  visible() {
+    const { scale, x, y } = this.transform;
+    return { x: -x / scale, y: -y / scale, width: this.stage.clientWidth / scale, height: this.stage.clientHeight / scale };
+  }
+
+  toGraph({ x, y }) {
+    const rect = this.stage.getBoundingClientRect();
+    const { transform } = this;
+    return { x: (x - rect.left - transform.x) / transform.scale, y: (y - rect.top - transform.y) / transform.scale };
+  }
+
+  /** A point of the graph as a point of the stage. */
+  toStage({ x, y }) {
+    const { transform } = this;
+    return { x: x * transform.scale + transform.x, y: y * transform.scale + transform.y };
+  }
+
+  #middle() {
+    const rect = this.stage.getBoundingClientRect();
+    return { x: rect.left + rect.width / 2, y: rect.top + rect.height / 2 };
+  }
+
+  #resize() {
+    this.graph.resize(this.stage.clientWidth, this.stage.clientHeight);
+    for (const listener of this.onTransform) listener(this.transform);
+  }
+
+  dispose() {
+    this.observer.disconnect();
+    for (const id of [...this.elements.keys()]) elements.delete(this.#cellId("n", id));
+    this.graph.dispose();
+  }
+}

@@ -1,0 +1,89 @@
+// Run: save first, start, follow the events, cancel. Draws nothing itself but the clock of a run.
+
+import { RunState } from "../state/run.js";
+import { announce } from "./announce.js";
+import { followRun } from "./run_feed.js";
+
+const TICK = 120;
+
+export class Running {
+  constructor({ api, editor, autosave, drawer, view, flow, button, onRefused }) {
+    Object.assign(this, { api, editor, autosave, drawer, view, flow, button, onRefused });
+    this.feed = null;
+    this.starting = false;
+    button.addEventListener("click", () => this.start());
+  }
+
+  /** Save, then run the draft as it is drawn. */
+  async start() {
+    if (this.starting) return;
+    this.#setStarting(true);
+    try {
+      if (!(await this.autosave.flush())) {
+        return announce("The flow isn't saved yet, so it can't run.");
+      }
+      const { body } = await this.api.post(`/flows/${this.flow.id}/runs`, { version: "draft" });
+      this.follow(body);
+    } catch (error) {
+      if (error.problems?.length) this.editor.setProblems(error.problems);
+      this.onRefused(error);
+    } finally {
+      this.#setStarting(false);
+    }
+  }
+
+  #setStarting(on) {
+    this.starting = on;
+    this.button.setAttribute("aria-busy", String(on));
+    this.button.setAttribute("aria-disabled", String(on));
+  }
+
+  /** Show a run from its start. */
+  follow(run) {
+    this.feed?.close();
+    clearInterval(this.clock);
+    const labels = new Map([...this.editor.document.nodes.values()].map((node) => [node.id, node.label]));
+    const state = new RunState(run.id, labels);
+    state.merge(run);
+    this.editor.run = state;
+    this.drawer.begin();
+    this.editor.setRun(state);
+    this.feed = followRun({
+      api: this.api,
+      runId: run.id,
+      onEvents: (events) => {
+        for (const event of events) state.reduce(event);
+        this.editor.setRun(state);
+      },
+      onRun: (next) => {
+        state.merge(next);
+        this.editor.setRun(state);
+      },
+      onTrouble: (error) => this.drawer.setTrouble(error),
+    });
+    this.clock = setInterval(() => this.#tick(state), TICK);
+  }
+
+  #tick(state) {
+    this.drawer.drawTime();
+    for (const node of state.nodes.values()) if (node.state === "running") this.view.drawOne(node.id);
+    if (state.final) clearInterval(this.clock);
+  }
+
+  /** Ask the run to stop; it does so between nodes. */
+  async cancel() {
+    const { run } = this.editor;
+    if (!run || run.final) return;
+    run.cancelling = true;
+    this.editor.setRun(run);
+    announce("Cancelling. It takes effect between nodes.");
+    try {
+      const { body } = await this.api.post(`/runs/${run.id}/cancel`);
+      if (body?.state) run.merge(body);
+    } catch (error) {
+      run.cancelling = false;
+      announce(error.message);
+    }
+    this.editor.setRun(run);
+  }
+}
