@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import request, url_for
 
+from app.accounts.scopes import Scope
+from app.audit import reading
 from app.web.hx import render
 from app.web.pages import pages
 from app.web.work import work
@@ -13,12 +15,11 @@ _PAGE = 50
 
 @pages.get("/audit")
 def audit() -> str:
-    """List audit events of this environment."""
-    from app.audit import service
-
+    """List the audit events of this environment."""
     cursor = request.args.get("cursor")
     with work(read=True) as (session, actor):
-        page = service.list_events(session, actor, cursor=cursor, limit=_PAGE)
+        actor.require(Scope.AUDIT_READ)
+        page = reading.list_events(session, actor.environment_id, cursor=cursor, limit=_PAGE)
     return render(
         "audit/list.html", "audit/_list.html",
         events=page.items, cursor=cursor,

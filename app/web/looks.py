@@ -79,6 +79,12 @@ def short_id(identifier: str) -> str:
     return identifier[-8:]
 
 
+def first_sentence(text: str) -> str:
+    """Return the first sentence: enough for a row of a table."""
+    head, stop, _ = text.partition(". ")
+    return head + "." if stop else text
+
+
 def initials(name: str) -> str:
     """Return up to two letters for an avatar."""
     words = [word for word in re.split(r"[\s._+-]+", name.split("@")[0]) if word]
@@ -102,9 +108,10 @@ class Due:
 
 def due(moment: datetime) -> Due:
     """Say how far away a due date is."""
-    days = (moment - utcnow()).days
-    if days < 0:
-        count = -days
+    gap = moment - utcnow()
+    days = round(gap / _DAY)
+    if gap < timedelta(0):
+        count = max(1, -days)
         return Due(f"{count} {'day' if count == 1 else 'days'} overdue", "c-bad", True)
     words = "due today" if days == 0 else f"due in {days} {'day' if days == 1 else 'days'}"
     return Due(words, "c-warn" if days < 7 else "muted", False)
@@ -136,6 +143,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "day_clock": day_clock,
     "duration": duration,
     "short_id": short_id,
+    "first_sentence": first_sentence,
     "initials": initials,
     "avatar_hue": avatar_hue,
     "due": due,

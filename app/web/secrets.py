@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import flash, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.audit import reading
 from app.errors import Conflict, Invalid
+from app.flows import service as flows
+from app.flows.service import FlowView
+from app.paging import MAX_LIMIT
 from app.vault import service
 from app.vault.service import NewSecret, SecretView
 from app.web.forms import Errors, FieldError, errors_of, split_tags, suggest_name
@@ -19,7 +26,8 @@ from app.web.work import vault, work
 
 _PAGE = 50
 _TAG_FILTERS = 8
-_SORTS = ("name", "updated_at", "last_accessed_at")
+_SORTS = ("name", "created")
+_TRAIL = 10
 _FORM = ("name", "description", "value", "tags", "owner")
 
 
@@ -153,17 +161,33 @@ def _page(
 ) -> str:
     with work() as (session, actor):
         found = service.get_secret(session, actor, secret_id)
+        versions = service.list_versions(session, actor, secret_id)
+        flows_using = _flows_naming(session, actor, found.name)
+        trail = (
+            reading.list_events(
+                session, actor.environment_id, secret_id=secret_id, limit=_TRAIL
+            ).items
+            if actor.may(Scope.AUDIT_READ)
+            else None
+        )
     return render_template(
-        "secrets/secret.html", secret=found, versions=_versions(found), trail=None,
-        flows_using=(), errors=errors or {}, delete_errors=delete_errors or {},
+        "secrets/secret.html", secret=found, versions=versions, trail=trail,
+        flows_using=flows_using, errors=errors or {}, delete_errors=delete_errors or {},
     )
 
 
-def _versions(secret: SecretView) -> list[dict[str, Any]]:
-    """List the versions, newest first, as far as the secret itself tells."""
+def _flows_naming(session: Session, actor: Actor, name: str) -> list[FlowView]:
+    """Find the flows whose drawing names the secret, among the first pages of flows."""
+    if not actor.may(Scope.FLOWS_READ):
+        return []
+    found = flows.list_flows(session, actor, limit=MAX_LIMIT).items
     return [
-        {"number": number, "active": number == secret.active_version, "state": "enabled"}
-        for number in range(secret.versions, 0, -1)
+        flow
+        for flow in found
+        if any(
+            node.get("config", {}).get("secretName") == name
+            for node in flow.graph.get("nodes", ())
+        )
     ]
 
 
