@@ -122,10 +122,10 @@ def actor_for_token(
     :raises Unauthenticated: ``token_invalid``: malformed, unknown, revoked, expired, or of a
         disabled person; which of these is not said.
     """
-    row, _owner, grants = _find_token(session, plaintext)
+    row, owner, grants = _find_token(session, plaintext)
     return Actor(
         kind="token",
-        name=f"{_owner.email} ({row.name})",
+        name=owner.email,
         environment_id=row.environment_id,
         scopes=_named(row.scopes) & scopes_of_grants(grants),
         user_id=row.user_id,

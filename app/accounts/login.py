@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -103,20 +104,8 @@ def close_attempt(
         # Changed while it was checked: the old password no longer opens.
         and user.password_hash == attempt.password_hash
     )
-    audit.record(
-        session,
-        actor=Who(
-            kind="session",
-            id=attempt.user_id,
-            name=attempt.email or "unknown account",
-            environment_id=None,
-            request_id=request_id,
-            address=attempt.address,
-        ),
-        action=Action.LOGIN,
-        outcome="ok" if good else "denied",
-        target=attempt.user_id,
-    )
+    _record(session, user, address=attempt.address, request_id=request_id,
+            outcome="ok" if good else "denied")
     if not good or user is None:
         return None
     forget_attempts(session, attempt)
@@ -125,19 +114,53 @@ def close_attempt(
     )
 
 
+def record_pause(
+    session: Session, email: str, *, address: str, request_id: str | None = None
+) -> None:
+    """Write down a try that the pause refused."""
+    _record(session, find_user_by_email(session, email), address=address,
+            request_id=request_id, outcome="denied", code="login_paused")
+
+
 def forget_attempts(session: Session, attempt: Attempt) -> None:
     """Forget the failed tries of an account after one that matched."""
     session.execute(delete(LoginAttempt).where(LoginAttempt.account == attempt.account))
 
 
-def login_failed(attempt: Attempt) -> Unauthenticated:
+def login_failed(
+    attempt: Attempt, words: str = "That email and password don't match."
+) -> Unauthenticated:
     """Make the refusal of a try that didn't match; the same for known and unknown accounts."""
     if attempt.tries_left <= 0:
         left = "No tries are left: wait 15 minutes."
     else:
         tries = "try" if attempt.tries_left == 1 else "tries"
         left = f"{attempt.tries_left} {tries} left before a 15 minute pause."
-    return Unauthenticated("login_failed", f"That email and password don't match. {left}")
+    return Unauthenticated("login_failed", f"{words} {left}")
+
+
+def _record(
+    session: Session,
+    user: User | None,
+    *,
+    address: str,
+    request_id: str | None,
+    outcome: Literal["ok", "denied"],
+    code: str | None = None,
+) -> None:
+    who = Who(
+        kind="session",
+        id=user.id if user else None,
+        # Never what was typed: people type passwords there.
+        name=user.email if user else "unknown account",
+        environment_id=None,
+        request_id=request_id,
+        address=address,
+    )
+    audit.record(
+        session, actor=who, action=Action.LOGIN, outcome=outcome,
+        target=user.id if user else None, data={"code": code} if code else None,
+    )
 
 
 def _count(session: Session, condition: object) -> int:

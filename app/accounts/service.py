@@ -17,7 +17,13 @@ from app.accounts.environments import (
     get_environment,
     list_environments_of,
 )
-from app.accounts.login import close_attempt, forget_attempts, login_failed, open_attempt
+from app.accounts.login import (
+    close_attempt,
+    forget_attempts,
+    login_failed,
+    open_attempt,
+    record_pause,
+)
 from app.accounts.people import (
     create_user,
     find_user_by_email,
@@ -61,6 +67,7 @@ __all__ = [
     "normalise_email",
     "open_attempt",
     "open_session",
+    "record_pause",
     "revoke_role",
     "revoke_sessions_of",
     "revoke_token",

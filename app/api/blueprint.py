@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -26,6 +27,7 @@ api = APIBlueprint("api", __name__, url_prefix=BASE)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_ETAG = re.compile(r'"(?P<quoted>[0-9]{1,9})"|(?P<bare>[0-9]{1,9})')
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _ERRORS = {
     400: "The body can't be read (`malformed_json`).",
@@ -114,16 +116,15 @@ def reply(
     *,
     revision: int | None = None,
     headers: Mapping[str, str] | None = None,
-    leave_out: set[str] | None = None,
+    leave_out: Mapping[str, Any] | set[str] | None = None,
 ) -> Response:
     """Make the response of a model.
 
     :param revision: becomes the ``ETag``.
     :param leave_out: fields that this answer doesn't have.
     """
-    response = Response(
-        model.model_dump_json(exclude=leave_out), status=status, mimetype="application/json"
-    )
+    text = model.model_dump_json(exclude=cast(Any, leave_out))
+    response = Response(text, status=status, mimetype="application/json")
     if revision is not None:
         response.set_etag(str(revision))
     response.headers.update(headers or {})
@@ -138,9 +139,9 @@ def if_match() -> int | None:
     text = request.headers.get("If-Match", "").strip()
     if text in ("", "*"):
         return None
-    number = text.removeprefix('"').removesuffix('"')
-    if not number.isascii() or not number.isdigit() or len(number) > 9:
+    found = _ETAG.fullmatch(text)
+    if found is None:
         raise Invalid(
-            "if_match_invalid", "If-Match takes the ETag of the last answer, such as \"3\"."
+            "if_match_invalid", 'If-Match takes the ETag of the last answer, such as "3".'
         )
-    return int(number)
+    return int(found["quoted"] or found["bare"])

@@ -27,7 +27,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Self:  # type: ignore[override]
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
         """Read a body.
 
         :raises Invalid: ``body_invalid`` with one problem for each field.
@@ -44,7 +44,7 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Self:  # type: ignore[override]
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
         """Read a query.
 
         :raises Invalid: ``query_invalid`` with one problem for each parameter.

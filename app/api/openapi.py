@@ -12,6 +12,13 @@ from app.api.shapes import ProblemOut
 PATH = f"{BASE}/openapi.json"
 
 _ID = {"type": "string", "format": "uuid"}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that the change starts from; a session must send it to save a flow.",
+    "schema": {"type": "string"},
+}
 
 
 def register(app: APIFlask) -> None:
@@ -43,12 +50,15 @@ def register(app: APIFlask) -> None:
     app.spec_callback = _mend
 
 
-def _mend(spec: dict[str, Any]) -> dict[str, Any]:
+def _mend(spec: dict[str, Any] | str) -> dict[str, Any] | str:
+    assert isinstance(spec, dict)  # noqa: S101 - the document is JSON here, never YAML
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = _problem_schema(schemas)
     for path, operations in spec["paths"].items():
         for operation in operations.values():
             operation["tags"] = [_tag(path)]
+            if "412" in operation["responses"]:
+                operation["parameters"].append(dict(_IF_MATCH))
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
             for parameter in operation.get("parameters", []):

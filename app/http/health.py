@@ -55,7 +55,8 @@ class Readiness:
         return True
 
     def _queue(self) -> bool:
-        return self.services.queue.ping() is not False
+        self.services.queue.ping()
+        return True
 
     def _worker(self) -> bool:
         with self.services.db.read() as session:

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import Flask, Response, g, redirect, request
-from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user
+from flask_login import (  # type: ignore[import-untyped]
+    AnonymousUserMixin,
+    LoginManager,
+    UserMixin,
+    current_user,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import service as accounts

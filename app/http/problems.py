@@ -110,7 +110,7 @@ def _answer_http(error: HTTPException) -> Response:
     """Answer what Flask and Werkzeug refuse by themselves: no route, wrong method, a redirect."""
     status = error.code or 500
     if error.response is not None or status < 400:
-        return Response.force_type(error.get_response())
+        return current_app.make_response(error.get_response())
     headers: dict[str, str] = {}
     if isinstance(error, RequestEntityTooLarge):
         limit = current_app.config["MAX_CONTENT_LENGTH"] or 0

@@ -7,10 +7,11 @@ from flask import request
 from app import audit
 from app.accounts import service as accounts
 from app.accounts.actor import Actor
+from app.accounts.errors import LoginPaused
+from app.accounts.login import Attempt
 from app.accounts.passwords import verify_password
 from app.accounts.sessions import rotate_session
 from app.audit import Action
-from app.errors import Unauthenticated
 from app.http.identity import session_cookie, set_session_cookie
 from app.http.problems import request_id
 from app.http.requests import address
@@ -24,8 +25,7 @@ def sign_in(services: Services, email: str, password: str) -> None:
     :raises Unauthenticated: ``login_failed``, with the number of tries left.
     :raises LoginPaused: too many failed tries; knows how long to wait.
     """
-    with services.db.begin() as session:
-        attempt = accounts.open_attempt(session, email, address())
+    attempt = _open_attempt(services, email)
     # No transaction is open meanwhile: this takes a tenth of a second on purpose.
     matched = verify_password(attempt.password_hash, password)
     with services.db.begin() as session:
@@ -60,16 +60,26 @@ def reauthenticate(services: Services, actor: Actor, password: str) -> None:
 
     :raises Unauthenticated: ``login_failed``; counted like a login.
     """
-    with services.db.begin() as session:
-        attempt = accounts.open_attempt(session, actor.name, address())
+    attempt = _open_attempt(services, actor.name)
     matched = verify_password(attempt.password_hash, password)
     if not matched or actor.session_id is None or attempt.user_id != actor.user_id:
-        raise Unauthenticated(
-            "login_failed", f"That password doesn't match. {attempt.tries_left} tries left."
-        )
+        with services.db.begin() as session:
+            audit.record(session, actor=actor.who(), action=Action.LOGIN, outcome="denied",
+                         target=actor.user_id, data={"again": True})
+        raise accounts.login_failed(attempt, "That password doesn't match.")
     with services.db.begin() as session:
         accounts.forget_attempts(session, attempt)
         token = rotate_session(session, actor.session_id)
         audit.record(session, actor=actor.who(), action=Action.LOGIN, target=actor.user_id,
                      data={"again": True})
     set_session_cookie(token)
+
+
+def _open_attempt(services: Services, email: str) -> Attempt:
+    try:
+        with services.db.begin() as session:
+            return accounts.open_attempt(session, email, address())
+    except LoginPaused:
+        with services.db.begin() as session:
+            accounts.record_pause(session, email, address=address(), request_id=request_id())
+        raise

@@ -20,7 +20,7 @@ from app.accounts.actor import Actor, system_actor
 from app.accounts.models import Environment
 from app.accounts.scopes import Role, Scope
 from app.config import Config
-from app.db import Base
+from app.db import Base, build_engine
 from app.factory import create_web_app, open_services
 from app.http.services import Services
 from app.keys import installation as key_files
@@ -51,8 +51,10 @@ class Installation:
             {"TACIT_HOME": str(home), "TACIT_REDIS_URL": redis_url or "redis://localhost:1/0"}
         )
         key_files.ensure_keys(config)
+        engine = build_engine(config.database_url)
+        Base.metadata.create_all(engine)
+        engine.dispose()
         services = open_services(config)
-        Base.metadata.create_all(services.db.engine)
         with services.db.begin() as session:
             environment = bootstrap.ensure_default_environment(session)
         return cls(config, services, create_web_app(config, services), environment.id)

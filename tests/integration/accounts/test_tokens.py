@@ -28,7 +28,7 @@ def test_a_token_stands_for_its_owner_in_one_environment(installation: Installat
     actor = _actor(installation, installation.token("flows:read", user_id=user_id))
     assert actor.kind == "token"
     assert actor.user_id == user_id
-    assert email in actor.name
+    assert actor.name == email
     assert actor.environment_id == installation.environment_id
     assert actor.scopes == {Scope.FLOWS_READ}
 

@@ -62,7 +62,7 @@ def test_the_table_is_complete(installation: Installation) -> None:
         for method in operations
     }
     expected = {
-        (method, path.replace("{id}", "{%s_id}" % path.split("/")[1].removesuffix("s")))
+        (method, path.replace("{id}", "{" + path.split("/")[1].removesuffix("s") + "_id}"))
         for method, path, _ in ROUTES
     }
     assert found == expected
