@@ -1,0 +1,104 @@
+"""What has become of a secret's name, for validation and for the pre-run check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.vault.models import Secret, SecretVersion
+
+Status = Literal["found", "missing", "denied", "disabled", "pin_missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A name that was looked up, with the secret and version it stands for when ``found``."""
+
+    status: Status
+    secret: Secret | None = None
+    version: SecretVersion | None = None
+
+
+def resolve(
+    session: Session,
+    environment_id: str,
+    names: Iterable[tuple[str, int | None]],
+    *,
+    flow_id: str | None,
+    lock: bool = False,
+) -> dict[tuple[str, int | None], Resolved]:
+    """Resolve names and pinned versions (None: the active one) of an environment.
+
+    :param flow_id: the flow that wants them, for ``allowed_flows``.
+    :param lock: hold the rows against a change until the transaction's end.
+    """
+    wanted = set(names)
+    query = select(Secret).where(
+        Secret.environment_id == environment_id,
+        Secret.name.in_({name for name, _ in wanted}),
+        Secret.state != "deleted",
+    )
+    if lock:
+        query = query.with_for_update(read=True)
+    secrets = {row.name: row for row in session.scalars(query)}
+    pairs = {
+        (name, pin): (row.id, pin if pin is not None else row.active_version)
+        for name, pin in wanted
+        if (row := secrets.get(name)) is not None
+    }
+    versions: dict[tuple[str, int], SecretVersion] = {}
+    if pairs:
+        rows = session.scalars(
+            select(SecretVersion).where(
+                SecretVersion.secret_id.in_({secret for secret, _ in pairs.values()}),
+                SecretVersion.number.in_({number for _, number in pairs.values()}),
+            )
+        )
+        versions = {(row.secret_id, row.number): row for row in rows}
+    return {
+        key: _status(secrets.get(key[0]), versions, pairs.get(key), key[1], flow_id)
+        for key in wanted
+    }
+
+
+def _status(
+    secret: Secret | None,
+    versions: dict[tuple[str, int], SecretVersion],
+    pair: tuple[str, int] | None,
+    pin: int | None,
+    flow_id: str | None,
+) -> Resolved:
+    if secret is None or pair is None:
+        return Resolved("missing")
+    if secret.allowed_flows is not None and flow_id not in secret.allowed_flows:
+        return Resolved("denied", secret)
+    version = versions.get(pair)
+    if version is None:
+        return Resolved("pin_missing", secret)
+    if version.state != "enabled":
+        return Resolved("pin_missing" if pin is not None else "disabled", secret)
+    return Resolved("found", secret, version)
+
+
+def closest_name(session: Session, environment_id: str) -> Callable[[str], str | None]:
+    """Return a function that finds the existing name closest to a missing one."""
+    names: list[str] = []
+
+    def find(name: str) -> str | None:
+        if not names:
+            names.extend(
+                session.scalars(
+                    select(Secret.name)
+                    .where(Secret.environment_id == environment_id, Secret.state != "deleted")
+                    .limit(2000)
+                )
+            )
+        found = get_close_matches(name, names, n=1, cutoff=0.6)
+        return found[0] if found else None
+
+    return find

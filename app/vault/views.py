@@ -1,0 +1,77 @@
+"""What a secret looks like to those who may not see its value: everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.vault.models import Secret
+
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    """A secret without its value: the API's fields, and ``versions``, how many there are."""
+
+    id: str
+    name: str
+    description: str
+    tags: list[str]
+    owner: str
+    state: str
+    active_version: int
+    masked_value: str
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    rotated_at: datetime
+    last_accessed_at: datetime | None
+    rotation_period_days: int | None
+    due_at: datetime | None
+    allowed_hosts: list[str] | None
+    allowed_flows: list[str] | None
+    revision: int
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A version of a secret, without its value."""
+
+    number: int
+    state: str
+    active: bool
+    created_at: datetime
+    created_by: str
+    last_accessed_at: datetime | None
+
+
+def view_secret(secret: Secret) -> SecretView:
+    """Make the view of a row."""
+    due = None
+    if secret.rotation_period_days is not None:
+        due = secret.rotated_at + timedelta(days=secret.rotation_period_days)
+    return SecretView(
+        id=secret.id,
+        name=secret.name,
+        description=secret.description,
+        tags=list(secret.tags),
+        owner=secret.owner,
+        state=secret.state,
+        active_version=secret.active_version,
+        masked_value=MASK,
+        created_at=secret.created_at,
+        created_by=secret.created_by,
+        updated_at=secret.updated_at,
+        updated_by=secret.updated_by,
+        rotated_at=secret.rotated_at,
+        last_accessed_at=secret.last_accessed_at,
+        rotation_period_days=secret.rotation_period_days,
+        due_at=due,
+        allowed_hosts=secret.allowed_hosts,
+        allowed_flows=secret.allowed_flows,
+        revision=secret.revision,
+        versions=secret.latest_version,
+    )
