@@ -89,6 +89,22 @@ def die_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
         os._exit(1)
 
 
+def take_variable(name: str) -> str:
+    """Take a variable out of the environment and return it; empty if there is none.
+
+    Its bytes are overwritten where the kernel put them: unsetting alone would leave them in
+    ``/proc/PID/environ`` of this process and of every forked child.
+    """
+    value = os.environ.get(name, "")
+    getenv = _libc.getenv
+    getenv.restype = ctypes.c_void_p
+    address = getenv(name.encode())
+    if address:
+        ctypes.memset(address, 0, len(os.fsencode(value)))
+    os.environ.pop(name, None)
+    return value
+
+
 def forbid_core_dumps() -> None:
     """No core file, whatever happens; children inherit it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

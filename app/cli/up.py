@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.cli import embedded, ports, readiness
-from app.cli.children import execute, forbid_core_dumps, fork
+from app.cli.children import become_undumpable, execute, forbid_core_dumps, fork
 from app.cli.confinement import shortcoming, worker_user
 from app.cli.places import HomeLock, Running, meeting_place, prepare_home
 from app.cli.prepare import FirstAdmin, Prepared, prepare
@@ -124,6 +124,7 @@ class Installation:
 
         def body() -> None:
             os.close(reading)
+            become_undumpable()
             prepare(self._config, self._admin).send(writing)
 
         pid = self._fork("prepare", body)

@@ -29,6 +29,7 @@ def up(port: int | None, runtime_port: int | None, live_port: int | None) -> Non
     TACIT_ADMIN_EMAIL and TACIT_ADMIN_PASSWORD name. With --port alone, the other listeners take
     free ports.
     """
+    from app.cli.children import take_variable
     from app.cli.prepare import FirstAdmin
     from app.cli.up import Installation
 
@@ -36,7 +37,7 @@ def up(port: int | None, runtime_port: int | None, live_port: int | None) -> Non
         Config.load(), os.environ, port=port, runtime_port=runtime_port, live_port=live_port
     )
     # Taken out of the environment before there is any child that could inherit them.
-    email, password = (os.environ.pop(name, "") for name in _ADMIN)
+    email, password = (take_variable(name) for name in _ADMIN)
     admin = FirstAdmin(email, password) if email and password else None
     Installation(config, admin, lambda line: click.echo(line)).run()
 
