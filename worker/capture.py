@@ -100,7 +100,7 @@ class Lines:
         base = len(self._text)
         self._text += piece.text
         self._masks += (Mask(m.offset + base, m.secret, m.version) for m in piece.masks)
-        lines = []
+        lines: list[MaskedText] = []
         while True:
             end = self._text.find("\n")
             skip = 1

@@ -123,6 +123,12 @@ class RuntimeClient:
         for connection in idle:
             connection.close()
 
+    def reopen(self) -> None:
+        """Make a closed client usable again: for a forked child, which shares no connection."""
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._idle = []
+
     def _once(
         self, method: str, path: str, token: str | None, data: bytes | None
     ) -> dict[str, Any]:

@@ -21,7 +21,7 @@ TEXT_LIMIT: Final = 65_536
 """Characters of one event's text; the rest is left out, and the event says so."""
 DATA_LIMIT: Final = 65_536
 """Bytes of one event's data as JSON; more is shown as a preview."""
-PREVIEW: Final = 4_096
+PREVIEW: Final = 8_192
 SEND_PATIENCE: Final = 10.0
 FINISH_PATIENCE: Final = 30.0
 
@@ -74,7 +74,7 @@ class Telemetry:
         self._client, self._token, self._masker = client, token, masker
         self._path = f"/runtime/v1/runs/{run_id}"
         self._on_cancel, self._on_lost, self._on_limit = on_cancel, on_lost, on_limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a warning raised inside may come back as an event
         self._sending = threading.Lock()
         self._wake = threading.Event()
         self._waiting: list[dict[str, Any]] = []
@@ -134,8 +134,8 @@ class Telemetry:
         if len(text) <= DATA_LIMIT:
             return masked
         if isinstance(masked, dict):
-            return {key: _short(value) for key, value in list(masked.items())[:100]}
-        return _short(masked)
+            return {key: shorten(value) for key, value in list(masked.items())[:100]}
+        return shorten(masked)
 
     def finish(self, state: str, problem: Mapping[str, Any] | None) -> str:
         """Send the last events and the run's end; returns the state that the server recorded.
@@ -235,8 +235,11 @@ def _shortened(masked: MaskedText) -> MaskedText:
     return MaskedText(f"{masked.text[:cut]}… ({left_out} characters left out)", kept)
 
 
-def _short(value: Any) -> Any:
-    """The beginning of a masked value; it was masked whole, so a cut can't uncover anything."""
+def shorten(value: Any) -> Any:
+    """Return a masked value, or its beginning and length when it is long.
+
+    It was masked whole, so a cut can't uncover anything.
+    """
     text = value if isinstance(value, str) else _json(value)
     if len(text) <= PREVIEW:
         return value

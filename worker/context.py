@@ -1,0 +1,210 @@
+"""What a node is given while it runs: the worker's :class:`~app.components.context.Context`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.components.errors import NodeError
+from app.components.problems import Remedy
+from app.components.secret import Secret, SecretRef, open_for
+from worker.cancellation import RunCancellation
+from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.masking import MaskedText, Masker, MaskerFull
+
+if TYPE_CHECKING:
+    from app.providers.egress import EgressGuard
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right of one node to one version of one secret, as the claim named it."""
+
+    node: str
+    secret_id: str
+    name: str
+    version: int
+    allowed_hosts: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Grant:
+        """Read a grant of a claim."""
+        hosts = document.get("allowed_hosts")
+        return cls(
+            str(document["node"]), str(document["secret_id"]), str(document["name"]),
+            int(document["version"]), None if hosts is None else tuple(map(str, hosts)),
+        )
+
+
+class Emit(Protocol):
+    """How events get out (:meth:`worker.telemetry.Telemetry.emit`)."""
+
+    def __call__(
+        self,
+        kind: str,
+        text: str | MaskedText,
+        *,
+        level: str = "info",
+        data: Mapping[str, Any] | None = None,
+        node: str | None = None,
+        attempt: int = 1,
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunScope:
+    """What all nodes of a run share.
+
+    :param fetch_value: ``(grant, attempt)`` to the plaintext; raises what the client raises.
+    :param guard: makes the egress guard when the first node asks for it.
+    """
+
+    run_id: str
+    inputs: Mapping[str, Any]
+    grants: Mapping[str, Grant]
+    masker: Masker
+    cancellation: RunCancellation
+    emit: Emit
+    fetch_value: Callable[[Grant, int], str]
+    guard: Callable[[], EgressGuard]
+    scratch: Path
+
+
+class WorkerLog:
+    """A node's log: masked, then sent as events."""
+
+    def __init__(self, emit: Emit, node: str, attempt: int) -> None:
+        self._emit, self._node, self._attempt = emit, node, attempt
+
+    def debug(self, text: str, data: Any = None) -> None:
+        """Write a line for those who look closely."""
+        self._write("debug", text, data)
+
+    def info(self, text: str, data: Any = None) -> None:
+        """Write a line."""
+        self._write("info", text, data)
+
+    def warning(self, text: str, data: Any = None) -> None:
+        """Write a line that someone should look at."""
+        self._write("warning", text, data)
+
+    def error(self, text: str, data: Any = None) -> None:
+        """Write a line about something that went wrong."""
+        self._write("error", text, data)
+
+    def _write(self, level: str, text: str, data: Any) -> None:
+        if data is None:
+            shown: Mapping[str, Any] = {}
+        else:
+            shown = data if isinstance(data, Mapping) else {"value": data}
+        self._emit(
+            "log", str(text), level=level, data=shown, node=self._node, attempt=self._attempt
+        )
+
+
+class NodeContext:
+    """One attempt of one node."""
+
+    def __init__(
+        self,
+        scope: RunScope,
+        node_id: str,
+        *,
+        config: Any,
+        inputs: Mapping[str, Any],
+        secrets: Mapping[str, Secret],
+        attempt: int = 1,
+    ) -> None:
+        self._scope = scope
+        self._secrets = secrets
+        self.run_id = scope.run_id
+        self.node_id = node_id
+        self.attempt = attempt
+        self.config = config
+        self.inputs = inputs
+        self.run_inputs = scope.inputs
+        self.log = WorkerLog(scope.emit, node_id, attempt)
+        self.cancelled = scope.cancellation
+        self.scratch = scope.scratch
+
+    @property
+    def egress(self) -> EgressGuard:
+        """The way out: every connection is made through it."""
+        return self._scope.guard()
+
+    def has_secret(self, port: str) -> bool:
+        """Say whether a secret is wired into ``port``."""
+        return port in self._secrets
+
+    def reveal(self, port: str, destination: str) -> str:
+        """Return the plaintext of the secret on ``port``, for one destination only.
+
+        :raises NodeError: ``secret_host_denied``; ``secret_not_wired``.
+        """
+        return open_for(self._secret(port), port, destination)
+
+    def fetch_secret(self) -> Secret:
+        """Return the stored secret that the plan grants to this node.
+
+        :raises NodeError: ``secret_not_granted``, ``secret_too_weak``, or the server's refusal.
+        """
+        grant = self._scope.grants.get(self.node_id)
+        if grant is None:
+            raise NodeError(
+                "secret_not_granted",
+                "The pre-run check granted no secret to this node. Choose a secret in it and run "
+                "the flow again.",
+            )
+        self.cancelled.raise_if_set()
+        try:
+            value = self._scope.fetch_value(grant, self.attempt)
+        except RuntimeRefused as error:
+            raise _refused(error, grant) from None
+        except RuntimeUnreachable as error:
+            raise NodeError(
+                "secret_unreachable",
+                f"Secret {grant.name} couldn't be fetched: {error}", retryable=True,
+            ) from None
+        # Before anything else can see it.
+        self._register(value, grant.name, grant.version)
+        reference = SecretRef(grant.name, grant.version, grant.secret_id)
+        return Secret(value, (reference,), grant.allowed_hosts)
+
+    def derive(self, value: str, *ports: str) -> Secret:
+        """Make a secret of a value built from the secrets on ``ports``.
+
+        :raises NodeError: ``secret_not_wired``; ``secret_too_weak`` where it can't be masked.
+        """
+        parents = [self._secret(port) for port in ports]
+        made = Secret.derived(value, parents)
+        self._register(value, made.names, made.refs[0].version if made.refs else None)
+        return made
+
+    def _secret(self, port: str) -> Secret:
+        secret = self._secrets.get(port)
+        if secret is None:
+            raise NodeError(
+                "secret_not_wired", f"No secret is wired into {port}. Wire a Secret Fetch into it."
+            )
+        return secret
+
+    def _register(self, value: str, name: str, version: int | None) -> None:
+        try:
+            masked = self._scope.masker.register(value, name, version)
+        except MaskerFull as error:
+            raise NodeError("masker_full", f"{error} Use fewer or smaller secrets.") from None
+        if not masked:
+            raise NodeError(
+                "secret_too_weak",
+                f"The value from secret {name} has fewer than 4 characters and can't be masked, "
+                "so it isn't used. Store a longer one.",
+            )
+
+
+def _refused(error: RuntimeRefused, grant: Grant) -> NodeError:
+    remedy = None
+    if error.status in (403, 404, 409, 410):
+        remedy = Remedy("remap_secret", "Choose another secret", {"secret": grant.name})
+    return NodeError(error.code, error.detail, retryable=error.status >= 500, remedy=remedy)

@@ -1,0 +1,184 @@
+"""The queue's side: RQ's bookkeeping, and nothing that a job could name is ever imported.
+
+RQ imports whatever function a job names, its callbacks too. A :class:`RunJob` has no callbacks,
+dependencies, retries or webhooks, whatever Redis says, and performs one function only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from rq import Worker
+from rq.executions import Execution
+from rq.job import Job, JobStatus
+from rq.queue import Queue
+from rq.timeouts import BaseDeathPenalty
+
+from app.ids import is_id, new_id
+
+FUNCTION: Final = "worker.main.execute"
+_DROPPED: Final = (
+    "success_callback_name", "failure_callback_name", "stopped_callback_name", "webhooks",
+    "dependency_ids", "dependency_id", "retries_left", "retry_intervals", "number_of_retries",
+    "repeats_left", "repeat_intervals", "group_id", "rate_limit_key", "rate_limit_concurrency",
+    "enqueue_at_front_on_retry", "result", "exc_info",
+)
+
+log = logging.getLogger("tacit.worker")
+
+
+class JobRefused(Exception):
+    """The job isn't one that this worker performs."""
+
+
+class RunJob(Job):
+    """A job that can only be a run."""
+
+    runner: Callable[[str], None] | None = None
+
+    def restore(self, raw_data: Mapping[Any, Any]) -> Any:
+        """Take over what Redis holds, without what would make RQ import or call something."""
+        kept, dropped = {}, []
+        for key, value in raw_data.items():
+            name = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+            if name in _DROPPED:
+                if value and value not in (b"[]", "[]"):
+                    dropped.append(name)
+            else:
+                kept[key] = value
+        if dropped:
+            log.warning("Job %s: dropped %s", _safe(self.id), ", ".join(sorted(dropped)))
+        super().restore(kept)
+        # Dependents stand in a key of their own; nothing of theirs is started from here.
+        self._dependency_ids = []
+        return None
+
+    def run_id(self) -> str:
+        """Return the run that the job names; imports nothing.
+
+        :raises JobRefused: it names another function, or other arguments.
+        """
+        try:
+            function, instance = self.func_name, self.instance
+            arguments, named = self.args, self.kwargs
+        except Exception:
+            raise JobRefused("its data can't be read") from None
+        if function != FUNCTION or instance is not None:
+            raise JobRefused("it names another function")
+        values = [*arguments, *named.values()]
+        if len(values) != 1 or set(named) - {"run_id"} or not isinstance(values[0], str):
+            raise JobRefused("its arguments aren't one run")
+        if not is_id(values[0]):
+            raise JobRefused("its argument isn't the id of a run")
+        return values[0]
+
+    def _execute(self) -> None:
+        run = self.run_id()
+        if self.runner is None:
+            raise JobRefused("there is nothing to run it with")
+        self.runner(run)
+
+
+class NoDeathPenalty(BaseDeathPenalty):
+    """The run's own deadline counts; no alarm interrupts the parent."""
+
+    def setup_death_penalty(self) -> None:
+        """Do nothing."""
+
+    def cancel_death_penalty(self) -> None:
+        """Do nothing."""
+
+
+class RunWorker(Worker):
+    """RQ's worker, which hands each job's run over and keeps the books.
+
+    :param runner: ``(run id, tick)``: returns when the run's process has ended; calls ``tick`` in
+        between, so that RQ knows the job is alive.
+    """
+
+    job_class = RunJob
+    death_penalty_class = NoDeathPenalty
+
+    def __init__(
+        self,
+        queues: list[str],
+        runner: Callable[[str, Callable[[], None]], None],
+        kill: Callable[[], None],
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            queues, serializer="json", log_job_description=False, job_class=RunJob, **options
+        )
+        self._runner = runner
+        self._kill = kill
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Perform one job in this process; its work happens in the run's own."""
+        execution = self.prepare_execution(job)
+
+        def tick() -> None:
+            with contextlib.suppress(Exception):  # the queue may be away; the lease decides
+                self.maintain_heartbeats(job, execution)
+
+        if isinstance(job, RunJob):
+            job.runner = lambda run: self._runner(run, tick)
+        self.perform_job(job, queue, execution)
+        self.set_state("idle")
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """Seconds until RQ may take the job for lost; RQ's own timeout of a job doesn't count."""
+        return int(self.job_monitoring_interval) + 60
+
+    def kill_horse(self, sig: Any = None) -> None:
+        """End the run's process: a cold shutdown, or a stop command of the queue."""
+        self._kill()
+
+    def wait_for_horse(self) -> tuple[None, None, None]:
+        """The process belongs to the zygote, which waits for it."""
+        return None, None, None
+
+    @property
+    def horse_pid(self) -> int:
+        """Whether there is something to kill is the runner's to know."""
+        return 1
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Log the kind of error and no more: its text could hold anything."""
+        log.error("Job %s failed: %s", _safe(job.id), _kind(exc_info))
+
+    def _finalize_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        execution: Execution,
+        exc_info: tuple[type[BaseException] | None, BaseException | None, TracebackType | None],
+    ) -> None:
+        reference = new_id()
+        error = exc_info[1]
+        if isinstance(error, JobRefused):
+            log.error("Job %s was refused: %s (%s)", _safe(job.id), error, reference)
+        else:
+            log.error("Job %s failed: %s (%s)", _safe(job.id), _kind(exc_info), reference)
+        job._status = JobStatus.FAILED
+        self.handle_execution_ended(job, queue, 60)
+        self.handle_job_failure(
+            job=job, queue=queue, started_job_registry=queue.started_job_registry,
+            exc_string=f"{_kind(exc_info)} (withheld; reference {reference})",
+            execution=execution,
+        )
+
+    def _enqueue_dependents_safely(self, queue: Queue, job: Job) -> None:
+        """Start nothing: this worker's jobs have no dependents."""
+
+
+def _kind(exc_info: Any) -> str:
+    kind = exc_info[0]
+    return kind.__name__ if isinstance(kind, type) else "error"
+
+
+def _safe(text: object) -> str:
+    return "".join(c if c.isalnum() or c in "-_.:" else "?" for c in str(text)[:80])

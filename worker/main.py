@@ -1,0 +1,287 @@
+"""``python -m worker.main``: takes runs from the queue and has fresh processes perform them.
+
+This process holds the enrolled key and runs nobody's code. It keeps RQ's books, signs a ticket for
+each claim, tells the server that it lives, and reports processes that died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+from redis import Redis
+
+from app.errors import ConfigError, TacitError
+from worker import confine, messages
+from worker.client import RuntimeClient
+from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.horses import Horse, Stable, ZygoteGone
+from worker.jobs import RunWorker
+from worker.tokens import Identity, load_identity
+
+HEARTBEAT_SECONDS: Final = 10.0
+TICK_SECONDS: Final = 15.0
+OVERTIME_SECONDS: Final = 30.0
+"""How long after its deadline a run's process is killed, should it not end by itself."""
+LOST_PATIENCE: Final = 20.0
+
+log = logging.getLogger("tacit.worker")
+
+
+def execute(run_id: str) -> NoReturn:
+    """The one function that jobs name. It is never called: the worker knows what it means."""
+    raise RuntimeError(f"Run {run_id} is performed by python -m worker.main, not by a call.")
+
+
+class RunLostByChild(Exception):
+    """The run's process ended before the run did."""
+
+
+class Parent:
+    """The worker's parent process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        key_file = environ.get("TACIT_WORKER_KEY_FILE", "")
+        if not key_file:
+            raise ConfigError(
+                "setting_missing",
+                "TACIT_WORKER_KEY_FILE isn't set. Enrol this worker and set it to the key file.",
+            )
+        self._key_file = Path(key_file)
+        self._identity: Identity = load_identity(self._key_file)
+        url = environ.get("TACIT_RUNTIME_URL") or "https://localhost:8444"
+        ca = Path(environ.get("TACIT_CA", ""))
+        self._client = RuntimeClient(url, ca)
+        self._redis_url = _queue_url(environ.get("TACIT_REDIS_URL", ""))
+        self._queues = environ.get("TACIT_QUEUE", "runs:default").replace(",", " ").split()
+        self._stable = Stable(
+            {**environ, "TACIT_RUNTIME_URL": url}, _own_urls(environ, url, self._redis_url)
+        )
+        self._confinement: Mapping[str, Any] = {}
+        self._horse: Horse | None = None
+        self._stopping = threading.Event()
+
+    def run(self, *, burst: bool = False) -> None:
+        """Work until told to stop.
+
+        :raises ConfigError: something is set up in a way that can't work.
+        """
+        self._stable.start()
+        self._confinement = self._wait_ready()
+        for sentence in confine.shortcomings(
+            confine.Confinement(**self._confinement), self._key_file
+        ):
+            log.warning("%s", sentence)
+        log.info("Runs are confined: %s", self._confinement)
+        threading.Thread(target=self._heartbeats, name="heartbeat", daemon=True).start()
+        try:
+            with Redis.from_url(self._redis_url, health_check_interval=30) as connection:
+                worker = RunWorker(
+                    self._queues, self._perform, self._kill, connection=connection,
+                    name=f"{self._identity.worker_id}-{os.getpid()}-{os.urandom(3).hex()}",
+                )
+                worker.work(logging_level="WARNING", burst=burst)
+        finally:
+            self._stopping.set()
+            self._stable.stop()
+            self._client.close()
+
+    def _wait_ready(self) -> Mapping[str, Any]:
+        try:
+            return self._stable.wait_ready()
+        except ZygoteGone:
+            raise ConfigError(
+                "worker_start",
+                "The process that makes the runs' processes didn't start; its words are above.",
+            ) from None
+
+    def _perform(self, run_id: str, tick: Callable[[], None]) -> None:
+        """Have a fresh process perform a run; returns when it has ended.
+
+        :raises RunLostByChild: it ended before the run did; the server was told.
+        """
+        horse = self._take()
+        self._horse = horse
+        claim: int | None = None
+        try:
+            ticket = self._identity.signer.sign(
+                "tacit:claim", {"run": run_id, "pub": horse.public}, now=self._client.now()
+            )
+            with contextlib.suppress(OSError):
+                messages.send(horse.sock, {
+                    "run": run_id, "ticket": ticket, "worker": self._identity.worker_id,
+                })
+            news = self._watch(horse, tick)
+            claim = news.get("claimed")
+            status = self._stable.exit_status(horse)
+        except BaseException:
+            horse.kill()
+            self._report_lost(run_id, claim, "the worker was stopped")
+            raise
+        finally:
+            self._horse = None
+            horse.sock.close()
+        if status == 0:
+            return
+        reason = _describe(status, news)
+        log.error("The process of run %s ended early: %s", run_id, reason)
+        self._report_lost(run_id, claim, reason)
+        raise RunLostByChild(reason)
+
+    def _take(self) -> Horse:
+        try:
+            return self._stable.take()
+        except ZygoteGone:
+            log.warning("The zygote is gone; starting another one")
+            self._stable.stop()
+            self._stable.start()
+            return self._stable.take()
+
+    def _watch(self, horse: Horse, tick: Callable[[], None]) -> dict[str, Any]:
+        """Listen to a run's process until it ends; returns all that it said."""
+        news: dict[str, Any] = {}
+        while True:
+            ready, _, _ = select.select([horse.sock], [], [], TICK_SECONDS)
+            if not ready:
+                tick()
+                deadline = news.get("deadline")
+                if deadline is not None and self._client.now() > deadline + OVERTIME_SECONDS:
+                    log.error("Process %d is over its time and is killed", horse.pid)
+                    horse.kill()
+                continue
+            message, _ = messages.receive(horse.sock)
+            if message is None:
+                return news
+            news.update(message)
+
+    def _report_lost(self, run_id: str, claim: int | None, reason: str) -> None:
+        try:
+            self._client.call(
+                "POST", f"/runtime/v1/runs/{run_id}/lost", token=self._token,
+                body={"claim": claim, "reason": reason}, patience=LOST_PATIENCE,
+            )
+        except (RuntimeRefused, RuntimeUnreachable) as error:
+            # The lease runs out by itself; the server finds out a little later.
+            log.warning("The server couldn't be told about run %s: %s", run_id, error)
+
+    def _kill(self) -> None:
+        horse = self._horse
+        if horse is not None:
+            horse.kill()
+
+    def _token(self) -> str:
+        return self._identity.signer.sign("tacit:worker", {}, now=self._client.now())
+
+    def _heartbeats(self) -> None:
+        body = {"version": _version(), "confinement": dict(self._confinement), "capacity": 1}
+        told = ""
+        while not self._stopping.is_set():
+            pause = HEARTBEAT_SECONDS
+            try:
+                if not told:
+                    self._client.warm()
+                answer = self._client.call(
+                    "POST", "/runtime/v1/workers/heartbeat", token=self._token, body=body
+                )
+                self._client.learn_time(answer.get("unix"))
+                if told != "well":
+                    log.info("The server knows this worker as %s", answer.get("name"))
+                told = "well"
+            except (RuntimeRefused, RuntimeUnreachable) as error:
+                pause = 1.0 if told in ("", "away") else HEARTBEAT_SECONDS
+                if told != "away":
+                    log.warning("No heartbeat: %s", error)
+                told = "away"
+            self._stopping.wait(pause)
+
+
+def _describe(status: int | None, news: Mapping[str, Any]) -> str:
+    if status is None:
+        return "ended together with the zygote"
+    if status < 0:
+        return f"killed by signal {-status}"
+    refused = news.get("refused")
+    return f"exit code {status}" + (f" ({refused})" if refused else "")
+
+
+def _queue_url(url: str) -> str:
+    """Return the queue's URL.
+
+    :raises ConfigError: missing, or a remote server without TLS and password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError(
+            "setting_invalid",
+            "TACIT_REDIS_URL has to be a URL such as unix:///run/tacit/queue.sock or "
+            "rediss://:password@queue.example.com:6379/0.",
+        )
+    here = parts.scheme == "unix" or (parts.hostname or "") in ("localhost", "127.0.0.1", "::1")
+    if not here and (parts.scheme != "rediss" or not parts.password):
+        raise ConfigError(
+            "queue_not_safe",
+            "TACIT_REDIS_URL names another host: it needs TLS (rediss://) and a password.",
+        )
+    return url
+
+
+def _own_urls(environ: Mapping[str, str], runtime: str, redis: str) -> tuple[str, ...]:
+    """URLs that no run may connect to, without their credentials."""
+    urls = [runtime, *environ.get("TACIT_EGRESS_REFUSED", "").split()]
+    parts = urlsplit(redis)
+    if parts.hostname:
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        urls.append(f"{parts.scheme}://{host}:{parts.port or 6379}")
+    return tuple(dict.fromkeys(urls))
+
+
+def _version() -> str:
+    try:
+        return version("tacit")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _quit(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Start the worker; returns the exit status."""
+    env = dict(os.environ if environ is None else environ)
+    level = logging.getLevelNamesMapping().get(env.get("TACIT_LOG_LEVEL", "INFO").upper())
+    logging.basicConfig(
+        level=level or logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    warnings.filterwarnings("ignore", module="rq")
+    # Before the first job RQ takes the signals over: one drains, a second one kills.
+    signal.signal(signal.SIGTERM, _quit)
+    confine.become_undumpable()
+    started = time.monotonic()
+    try:
+        Parent(env).run(burst="--burst" in sys.argv[1:])
+    except TacitError as error:
+        log.error("%s", error.detail)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    log.info("Stopped after %.0f seconds", time.monotonic() - started)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""The life of one run in its own process: claim, work, report, end."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from app.components.problems import Problem
+from app.components.registry import Registry, registry
+from app.errors import Invalid
+from app.flows.graph import parse_graph
+from worker.cancellation import RunCancellation
+from worker.capture import Capture, describe_exception
+from worker.client import RuntimeClient
+from worker.context import Grant, RunScope
+from worker.engine import Engine, Outcome
+from worker.errors import LimitReached, RunLost
+from worker.masking import MaskedText, Masker
+from worker.telemetry import Limits, Telemetry
+from worker.tokens import LIFETIME, Signer
+
+if TYPE_CHECKING:
+    from app.providers.egress import EgressGuard
+
+CLAIM_PATIENCE: Final = 10.0
+VALUE_PATIENCE: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What the parent hands over: a run, and the ticket that lets this process claim it."""
+
+    run_id: str
+    ticket: str
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run's process has before it knows its run.
+
+    :param refused: URLs of the installation's own listeners, database and queue.
+    """
+
+    client: RuntimeClient
+    scratch: Path
+    refused: tuple[str, ...] = ()
+    log_level: int = logging.INFO
+    components: Registry | None = None
+
+
+class Run:
+    """One claimed run.
+
+    :param plan: the answer to the claim.
+    :param abandon: ends the process at once, when the run is somebody else's.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        signer: Signer,
+        run_id: str,
+        plan: Mapping[str, Any],
+        abandon: Callable[[], None],
+    ) -> None:
+        self._around = surroundings
+        self._client = surroundings.client
+        self._signer = signer
+        self._run_id = run_id
+        self._plan = plan
+        self._claim = plan["claim"]
+        self._limit: LimitReached | None = None
+        self._token, self._token_until = "", 0.0
+        self._token_lock = threading.Lock()
+        deadline = plan.get("deadline_unix")
+        self._cancellation = RunCancellation(
+            None if deadline is None else time.monotonic() + deadline - self._client.now()
+        )
+        self._masker = Masker()
+        self._telemetry = Telemetry(
+            self._client, run_id, self._run_token, self._masker,
+            first=int(plan.get("next_seq", 1)), limits=Limits.of(plan.get("limits") or {}),
+            lease=float(plan.get("lease_seconds", 15)), on_cancel=self._cancellation.cancel,
+            on_lost=abandon, on_limit=self._stop_at_limit,
+        )
+        self._guard: EgressGuard | None = None
+        self._guard_lock = threading.Lock()
+
+    def work(self) -> str:
+        """Run the flow and report its end; returns the state that the server recorded.
+
+        :raises RunLost: the run is somebody else's now.
+        :raises RuntimeUnreachable: the end couldn't be reported.
+        """
+        self._telemetry.start()
+        capture = Capture(self._masker, self._captured, level=self._around.log_level)
+        capture.start()
+        try:
+            outcome = self._execute()
+        except BaseException as error:  # a mistake of Tacit's own; the run must not hang on it
+            text = describe_exception(self._masker, error)
+            self._telemetry.emit("log", text, level="error")
+            outcome = Outcome("failed", Problem(
+                "worker_error", "error",
+                "The worker stopped on an error of its own. The traceback is in the run's log.",
+            ))
+        finally:
+            capture.stop()
+        return self._telemetry.finish(
+            outcome.state, outcome.problem.to_json() if outcome.problem else None
+        )
+
+    def _execute(self) -> Outcome:
+        components = self._around.components or registry()
+        try:
+            graph = parse_graph(self._plan["graph"], components)
+        except Invalid as error:
+            return Outcome("failed", Problem(error.code, "error", error.detail))
+        grants = [Grant.of(document) for document in self._plan.get("grants", ())]
+        scope = RunScope(
+            run_id=self._run_id,
+            inputs=self._plan.get("inputs") or {},
+            grants={grant.node: grant for grant in grants},
+            masker=self._masker,
+            cancellation=self._cancellation,
+            emit=self._telemetry.emit,
+            fetch_value=self._fetch_value,
+            guard=self._egress,
+            scratch=self._around.scratch,
+        )
+        limit = self._telemetry.limits.output_bytes
+        outcome = Engine(graph, components, scope, output_bytes=limit).run()
+        if self._limit is not None:
+            return Outcome("failed", Problem(self._limit.code, "error", self._limit.message))
+        return outcome
+
+    def _captured(self, source: str, level: str, text: MaskedText, node: str | None) -> None:
+        self._telemetry.emit("log", text, level=level, data={"source": source}, node=node)
+
+    def _stop_at_limit(self, limit: LimitReached) -> None:
+        self._limit = limit
+        self._cancellation.cancel()
+
+    def _run_token(self) -> str:
+        with self._token_lock:
+            now = self._client.now()
+            if now > self._token_until:
+                claims = {"run": self._run_id, "claim": self._claim}
+                self._token = self._signer.sign("tacit:run", claims, now=now)
+                self._token_until = now + LIFETIME / 2
+            return self._token
+
+    def _fetch_value(self, grant: Grant, attempt: int) -> str:
+        claims = {
+            "run": self._run_id, "claim": self._claim, "node": grant.node, "attempt": attempt,
+            "item": None, "purpose": "use", "secret": grant.secret_id, "version": grant.version,
+        }
+
+        def token() -> str:
+            return self._signer.sign("tacit:secret-value", claims, now=self._client.now())
+
+        path = f"/api/v1/secrets/{urllib.parse.quote(grant.secret_id, safe='')}/value"
+        answer = self._client.call(
+            "GET", f"{path}?version={grant.version}", token=token, patience=VALUE_PATIENCE
+        )
+        return str(answer["value"])
+
+    def _egress(self) -> EgressGuard:
+        with self._guard_lock:
+            if self._guard is None:
+                from app.providers.egress import EgressGuard, EgressPolicy
+
+                self._guard = EgressGuard(EgressPolicy.of(self._around.refused))
+            return self._guard
+
+
+def perform(
+    surroundings: Surroundings,
+    signer: Signer,
+    assignment: Assignment,
+    notify: Callable[[Mapping[str, Any]], None],
+    abandon: Callable[[], None],
+) -> str:
+    """Claim the run and work on it; returns its state, ``gone`` where there was nothing to do.
+
+    :param notify: tells the parent what it needs to look after this process.
+    """
+    client = surroundings.client
+    plan = client.call(
+        "POST", "/runtime/v1/claims", token=assignment.ticket, body={},
+        patience=CLAIM_PATIENCE, repeat=False,
+    )
+    client.learn_time(plan.get("unix"))
+    if plan.get("state") != "running":
+        return str(plan.get("state"))
+    notify({"claimed": plan["claim"], "deadline": plan.get("deadline_unix")})
+    signer.key_id, signer.worker_id = str(plan["kid"]), assignment.worker_id
+    try:
+        return Run(surroundings, signer, assignment.run_id, plan, abandon).work()
+    except RunLost:
+        return "gone"
+    finally:
+        for left in surroundings.scratch.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)

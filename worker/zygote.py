@@ -1,0 +1,206 @@
+"""Fresh processes ahead of need: started by exec, so that it never held the enrolled key.
+
+The worker's parent talks to it over one socket: ``{"spawn": true}`` makes one spare, whose own
+socket comes back with its process id; ``{"exited": pid, "status": n}`` says how one ended. A spare
+confines itself, makes a key, sends its public half and waits for one run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import random
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from app.components.registry import registry
+from worker import confine, messages
+from worker.client import RuntimeClient
+from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.masking import Masker
+from worker.run import Assignment, Surroundings, perform
+from worker.tokens import Signer
+
+KEPT_VARIABLES = (
+    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED",
+)
+"""What of the environment a run's process keeps."""
+
+
+class Zygote:
+    """The process that forks.
+
+    :param control: the socket to the worker's parent.
+    """
+
+    def __init__(self, control: socket.socket, environ: Mapping[str, str]) -> None:
+        self._control = control
+        self._client = RuntimeClient(environ["TACIT_RUNTIME_URL"], Path(environ["TACIT_CA"]))
+        self._scratch = Path(environ["TACIT_WORKER_SCRATCH"])
+        self._refused = tuple(environ.get("TACIT_EGRESS_REFUSED", "").split())
+        self._level = logging.getLevelNamesMapping().get(
+            environ.get("TACIT_LOG_LEVEL", "INFO").upper(), logging.INFO
+        )
+        self._user = confine.other_user()
+        self._children: dict[int, Path] = {}
+
+    def rehearse(self) -> None:
+        """Do once what every run does, so that its imports and tables are there already."""
+        for component in registry():
+            component.input_ports()
+            component.output_ports()
+        masker = Masker()
+        masker.register("a rehearsal of the masker")
+        masker.mask_text("nothing to see")
+        Signer.generate().sign("tacit:rehearsal", {})
+        with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
+            self._client.warm()
+        self._client.close()
+        gc.collect()
+        gc.freeze()
+
+    def serve(self) -> None:
+        """Fork on demand until the parent goes away."""
+        wake, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        while True:
+            sources: list[int] = [self._control.fileno(), wake]
+            ready, _, _ = select.select(sources, [], [])
+            if wake in ready:
+                os.read(wake, 512)
+                self._reap()
+            if self._control.fileno() in ready:
+                message, _ = messages.receive(self._control)
+                if message is None:
+                    break
+                if message.get("spawn"):
+                    self._spawn()
+        for pid in list(self._children):
+            _kill_group(pid)
+
+    def _spawn(self) -> None:
+        ours, theirs = messages.pair()
+        scratch = Path(tempfile.mkdtemp(prefix="run-", dir=self._scratch))
+        if self._user is not None:
+            os.chown(scratch, self._user, self._user)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._be_spare(theirs, scratch, parent)
+        theirs.close()
+        self._children[pid] = scratch
+        messages.send(self._control, {"spawned": pid}, [ours.fileno()])
+        ours.close()
+
+    def _reap(self) -> None:
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            scratch = self._children.pop(pid, None)
+            # What it may have started must not outlive it.
+            _kill_group(pid)
+            if scratch is not None:
+                shutil.rmtree(scratch, ignore_errors=True)
+            code = os.waitstatus_to_exitcode(status)
+            with contextlib.suppress(OSError):
+                messages.send(self._control, {"exited": pid, "status": code})
+
+    def _be_spare(self, sock: socket.socket, scratch: Path, parent: int) -> NoReturn:
+        status = 1
+        try:
+            self._control.close()
+            _settle(scratch)
+            confinement = confine.confine(scratch, parent, uid=self._user)
+            surroundings = Surroundings(self._client, scratch, self._refused, self._level)
+            status = _live(sock, surroundings, confinement)
+        except BaseException as error:
+            # Nothing of a run was seen yet, or its masker is gone: the kind of error only.
+            os.write(2, f"run process stopped on {type(error).__name__}\n".encode())
+        finally:
+            os._exit(status)
+
+
+def _live(
+    sock: socket.socket, surroundings: Surroundings, confinement: confine.Confinement
+) -> int:
+    """Wait for a run, perform it; returns the exit status: 0 when there is no more to say."""
+    signer = Signer.generate()
+    surroundings.client.reopen()
+    with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
+        surroundings.client.warm()
+    messages.send(sock, {"ready": signer.public, "confinement": confinement.to_json()})
+    message, _ = messages.receive(sock)
+    if message is None:
+        return 0
+    assignment = Assignment(message["run"], message["ticket"], message["worker"])
+
+    def notify(news: Mapping[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            messages.send(sock, news)
+
+    def abandon() -> None:
+        os._exit(0)
+
+    try:
+        state = perform(surroundings, signer, assignment, notify, abandon)
+    except RuntimeRefused as error:
+        notify({"refused": error.code, "status": error.status})
+        return 3
+    except RuntimeUnreachable:
+        notify({"refused": "runtime_unreachable", "status": 0})
+        return 4
+    notify({"ended": state})
+    return 0
+
+
+def _settle(scratch: Path) -> None:
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    os.environ.clear()
+    os.environ.update(kept, HOME=str(scratch), TMPDIR=str(scratch))
+    tempfile.tempdir = None
+    os.chdir(scratch)
+    os.umask(0o077)
+    random.seed()
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Start on the socket whose number is the only argument."""
+    number, parent = int(sys.argv[1]), int(sys.argv[2])
+    confine.die_with_parent(parent)
+    confine.become_undumpable()
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    control = socket.socket(fileno=number)
+    control.set_inheritable(False)
+    zygote = Zygote(control, dict(os.environ))
+    zygote.rehearse()
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()
