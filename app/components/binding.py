@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from app.components.declaration import Component, ComponentConfig
+from app.components.declaration import Component, ComponentConfig, ConfigField
 from app.components.errors import NodeError
 from app.components.ports import PortType
 from app.components.problems import Problem
@@ -34,7 +34,6 @@ _WORDS: Final[Mapping[str, str]] = {
     "extra_forbidden": "isn't a field of this component",
     "missing": "is needed",
 }
-_EMPTY: Final = frozenset({"missing", "string_too_short"})
 
 
 def find_config_problems(
@@ -51,16 +50,23 @@ def find_config_problems(
     :param label: what messages call the node; the component's title by default.
     :returns: problems with ``field``; ``required_input_missing`` also with ``port``.
     """
+    node = label or component.title
+    wires = frozenset(wired)
+    # Empty is unfinished rather than wrong, and nothing at all where a wire brings the value.
+    empty = {
+        field.name: field
+        for field in component.fields().values()
+        if field.required and config.get(field.name) in (None, "")
+    }
+    problems = {name: _missing(field, node) for name, field in empty.items() if name not in wires}
     try:
         component.Config.model_validate(config)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        wires = frozenset(wired)
-        problems = {
-            p.field: p for p in (_problem(component, e, wires, label) for e in found[::-1]) if p
-        }
-        return list(problems.values())[::-1]
-    return []
+        for one in error.errors(include_input=False, include_url=False):
+            name = _name(one)
+            if name not in empty:
+                problems.setdefault(name, _wrong(component, one, node))
+    return list(problems.values())
 
 
 def bind(
@@ -83,7 +89,7 @@ def bind(
         return component.Config.model_validate(merged)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-        messages = [p.message for p in (_problem(component, e, frozenset()) for e in found) if p]
+        messages = (_wrong(component, one, component.title).message for one in found)
         raise NodeError("config_invalid", " ".join(dict.fromkeys(messages))) from None
 
 
@@ -118,32 +124,29 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def _problem(
-    component: Component, error: ErrorDetails, wired: frozenset[str], node: str = ""
-) -> Problem | None:
-    name = str(error["loc"][0]) if error["loc"] else ""
-    kind = error["type"]
-    node = node or component.title
+def _name(error: ErrorDetails) -> str:
+    return str(error["loc"][0]) if error["loc"] else ""
+
+
+def _missing(field: ConfigField, node: str) -> Problem:
+    port = field.name if field.port else None
+    how = "Type it or wire it." if port else "Choose it in the inspector."
+    message = f"{node} needs {field.shown['label']}. {how}"
+    return Problem("required_input_missing", "error", message, port=port, field=field.name)
+
+
+def _wrong(component: Component, error: ErrorDetails, node: str) -> Problem:
+    name = _name(error)
     field = component.fields().get(name)
     if field is None:
         shown = name if name.isidentifier() and len(name) <= 40 else "A field"
         message = f"{shown} isn't a setting of {node}. Remove it."
         return Problem("config_unknown_field", "error", message, field=name[:100])
-    # The input is looked at, and never repeated: null means that nothing was typed.
-    empty = field.required and (kind in _EMPTY or (error.get("input", "") is None))
-    if empty and name in wired:
-        return None
-    label = field.shown["label"]
-    port = name if field.port else None
-    if empty:
-        how = "Type it or wire it." if port else "Choose it in the inspector."
-        message = f"{node} needs {label}. {how}"
-        return Problem("required_input_missing", "error", message, port=port, field=name)
     # Only limits that were declared are filled in; what was submitted is in none of them.
-    words = _WORDS.get(kind, "isn't of the right kind")
+    words = _WORDS.get(error["type"], "isn't of the right kind")
     words = words.format_map({key: _limit(value) for key, value in error.get("ctx", {}).items()})
     inside = " (one of its entries)" if len(error["loc"]) > 1 else ""
-    message = f"{label}{inside} of {node} {words}."
+    message = f"{field.shown['label']}{inside} of {node} {words}."
     return Problem("config_invalid", "error", message, field=name)
 
 

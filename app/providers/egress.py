@@ -43,7 +43,8 @@ class Stop(Protocol):
     """When to give up."""
 
     def check(self) -> None:
-        """Raise where it is time to stop: cancelled, or out of time."""
+        """Raise where it is time to stop: cancelled, or out of time. Never an ``OSError``,
+        which would pass for the network's."""
 
     def remaining(self) -> float:
         """Return the seconds that are left."""

@@ -1,0 +1,129 @@
+"""Every built-in's declaration is complete, and the registry describes it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.components.declaration import Component, ComponentConfig, field
+from app.components.ports import Port, PortType
+from app.components.registry import BUILTINS, Registry, registry
+from app.errors import NotFound
+
+ROOT = Path(__file__).parents[3]
+COMPONENTS = list(registry())
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
+def test_declaration_is_complete(component: Component) -> None:
+    shown = component.describe()
+    assert shown["title"]
+    assert shown["help"].endswith(".")
+    assert shown["icon"]
+    assert shown["category"] in ("trigger", "secret", "connect", "logic", "output")
+    names = [one["name"] for one in shown["inputs"]]
+    assert len(names) == len(set(names))
+    for one in shown["fields"]:
+        assert one["label"]
+        assert (one["name"] in names) is one["wirable"]
+        if one["kind"] == "select":
+            assert one["choices"]
+            assert one["default"] in [c["value"] for c in one["choices"]]
+    for one in shown["inputs"]:
+        assert one["note"]
+        assert not one["note"].endswith(".")
+    assert {"start"} <= component.input_ports().keys()
+    assert {"done"} <= component.output_ports().keys()
+    json.dumps(shown)
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
+def test_defaults_are_a_config_that_holds(component: Component) -> None:
+    config = {one.name: one.default for one in component.fields().values() if not one.required}
+    required = {one.name: "x" for one in component.fields().values() if one.required}
+    component.Config.model_validate({**config, **required})
+
+
+def ports(found: list[dict[str, str]]) -> dict[str, str]:
+    return {one["name"]: one["type"] for one in found}
+
+
+def test_ports_that_flows_rely_on() -> None:
+    shown = {one["name"]: one for one in registry().describe()["items"]}
+    assert ports(shown["trigger.manual"]["outputs"]) == {"payload": "json"}
+    assert ports(shown["secret.fetch"]["outputs"]) == {"value": "secret"}
+    assert shown["secret.fetch"]["inputs"] == []
+    assert [one["name"] for one in shown["secret.fetch"]["fields"]] == [
+        "secretName",
+        "version",
+        "outputFormat",
+    ]
+    assert ports(shown["http.request"]["outputs"]) == {
+        "status": "number",
+        "body": "text",
+        "json": "json",
+        "ok": "boolean",
+    }
+    inputs = ports(shown["http.request"]["inputs"])
+    for name, kind in {
+        "bearer_token": "secret",
+        "basic_password": "secret",
+        "api_key": "secret",
+        "method": "text",
+        "url": "text",
+        "headers": "json",
+        "query": "json",
+        "body": "json",
+    }.items():
+        assert inputs[name] == kind
+    inputs = ports(shown["output.log"]["inputs"])
+    assert inputs["message"] == "text"
+    assert inputs["data"] == "any"
+
+
+def test_registry_finds_and_refuses() -> None:
+    assert registry() is registry()
+    assert registry().find("no.such") is None
+    assert "no.such" not in registry()
+    assert "secret.fetch" in registry()
+    with pytest.raises(NotFound) as caught:
+        registry().get("no.such")
+    assert caught.value.code == "component_not_installed"
+    assert len(registry()) == len(BUILTINS)
+
+
+def test_registry_refuses_a_component_under_another_name() -> None:
+    with pytest.raises(TypeError, match="registered as"):
+        Registry({"wrong.name": BUILTINS["output.log"]}).get("wrong.name")
+
+
+def test_a_port_declared_twice_is_an_author_s_mistake() -> None:
+    class Settings(ComponentConfig):
+        data: str = field("", label="Data", kind="text")
+
+    class Twice(Component):
+        name = "test.twice"
+        Config = Settings
+        inputs = (Port("data", PortType.ANY),)
+
+    with pytest.raises(TypeError, match="declared twice"):
+        Twice.input_ports()
+
+
+def test_running_needs_no_web_framework_database_or_client_library() -> None:
+    script = """
+import sys
+from app.components.registry import registry
+import app.components.http.exchange, app.flows.graph, app.flows.validation
+from app.providers.egress import EgressGuard
+list(registry())
+print(sorted({"flask", "sqlalchemy", "httpx", "cryptography", "requests"} & set(sys.modules)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
