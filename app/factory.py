@@ -84,6 +84,8 @@ def create_runtime_app(config: Config, services: Services | None = None) -> Flas
 def _common(app: Flask, config: Config, services: Services) -> None:
     """Set what both listeners do with every request and answer."""
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    # “//” in a path is an address that doesn't exist, not one to be redirected to.
+    app.url_map.merge_slashes = False
     attach(app, services)
     problems.register(app)
     requests.register(app, trusted_proxies=config.trusted_proxies)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 
+from app.accounts import service as accounts
 from app.accounts.scopes import Scope
 from app.api.blueprint import api, if_match, operation, reply
 from app.api.shapes import (
@@ -129,8 +130,10 @@ def start_run(flow_id: str, json_data: RunStart) -> Response:
         view = runs_service.start_run(
             session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
         )
-    # After the commit: a worker that is quick must find the run.
-    held.queue.enqueue(view.id)
+        environment = accounts.get_environment(session, actor.environment_id).name
+    # After the commit: a worker that is quick must find the run. A queue that doesn't answer is
+    # no failure, because the reaper puts the job in later.
+    held.queue.enqueue(view.id, environment)
     return reply(
         RunOut.model_validate(view), 202, headers={"Location": f"/api/v1/runs/{view.id}"}
     )

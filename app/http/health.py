@@ -55,8 +55,7 @@ class Readiness:
         return True
 
     def _queue(self) -> bool:
-        self.services.queue.ping()
-        return True
+        return self.services.queue.ping()
 
     def _worker(self) -> bool:
         with self.services.db.read() as session:

@@ -73,6 +73,9 @@ class TacitRequest(Request):
         if self.mimetype and self.mimetype != "application/json":
             raise _unsupported()
         raw = self.get_data(cache=cache)
+        if self.content_length is None and len(raw) >= BODY_LIMIT:
+            # A chunked body has no stated length, and Werkzeug just stops reading at the limit.
+            raise RequestEntityTooLarge
         if raw and not self.mimetype:
             raise _unsupported()
         return read_json_object(raw)
