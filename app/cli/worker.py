@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.cli.children import RunAs, execute
 from app.cli.prepare import worker_key_file
@@ -50,6 +51,7 @@ class LocalWorker:
                 "TACIT_WORKER_KEY_FILE": str(key),
                 "TACIT_WORKER_SCRATCH": str(scratch),
                 "TACIT_LOG_LEVEL": self._config.log_level,
+                "TACIT_EGRESS_REFUSED": " ".join(own_listeners(self._config)),
             },
             scratch,
             self._user,
@@ -62,6 +64,21 @@ class LocalWorker:
         with os.fdopen(descriptor, "wb") as copy:
             os.fchmod(copy.fileno(), mode)
             copy.write(source.read_bytes())
+
+
+def own_listeners(config: Config) -> list[str]:
+    """Return what no run may connect to: the listeners, and a database on the network."""
+    bound = f"[{config.bind}]" if ":" in config.bind else config.bind
+    urls = [
+        f"https://{host}:{port}"
+        for port in (config.port, config.runtime_port, config.live_port)
+        for host in dict.fromkeys((config.host, bound))
+    ]
+    parts = urlsplit(config.database_url)
+    if parts.hostname:
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        urls.append(f"postgresql://{host}:{parts.port or 5432}")
+    return urls
 
 
 def become_worker(settings: Mapping[str, str], scratch: Path, user: RunAs | None = None) -> None:
@@ -85,5 +102,5 @@ def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
             f"A worker needs {', '.join(missing)}. On the machine of “tacit up” there is one "
             "already.",
         )
-    optional = ("TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE")
+    optional = ("TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE", "TACIT_EGRESS_REFUSED")
     return {name: environ[name] for name in (*needed, *optional) if environ.get(name)}
