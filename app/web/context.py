@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +69,7 @@ def install_context(blueprint: Blueprint, services: Services) -> None:
     """Give every template of the application its common names."""
 
     @blueprint.app_context_processor
-    def _common() -> Mapping[str, Any]:
+    def _common() -> dict[str, Any]:
         common: dict[str, Any] = {"theme": theme(), "live_origin": services.config.live_url}
         if current_user.is_authenticated:
             actor = current_actor()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,6 +85,15 @@ def first_sentence(text: str) -> str:
     return head + "." if stop else text
 
 
+def trigger_words(trigger: Any) -> str:
+    """Say what started a run, in words."""
+    if not isinstance(trigger, Mapping):
+        return str(trigger)
+    kind = str(trigger.get("type") or trigger.get("kind") or "manual")
+    by = trigger.get("by") or trigger.get("name") or trigger.get("actor")
+    return f"{kind} by {by}" if by else kind
+
+
 def initials(name: str) -> str:
     """Return up to two letters for an avatar."""
     words = [word for word in re.split(r"[\s._+-]+", name.split("@")[0]) if word]
@@ -127,11 +136,10 @@ _SPOKEN = {
     "secret.read": "viewed its metadata",
     "secret.list": "listed secrets",
     "secret.rotate": "rotated it",
-    "secret.update": "changed its description",
     "secret.delete": "deleted it",
     "secret.reveal": "read its value",
     "secret.use": "fetched it",
-    "secret.check": "checked it",
+    "secret.grant": "was granted it",
 }
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -148,5 +156,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "avatar_hue": avatar_hue,
     "due": due,
     "spoken": spoken,
+    "trigger_words": trigger_words,
     "mask_parts": mask_parts,
 }

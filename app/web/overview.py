@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import render_template, url_for
 
 from app.accounts.scopes import Scope
-from app.flows import service as flows
+from app.flows.finding import list_flow_names
 from app.runs import service as runs
 from app.runs.service import RunView
 from app.vault import service as secrets
@@ -45,19 +45,18 @@ class Step:
 @pages.get("/")
 def overview() -> str:
     """Show where things stand."""
-    with work() as (session, actor):
+    with work(read=True) as (session, actor):
         may = actor.may
-        all_flows = flows.list_flows(session, actor, limit=_MOST) if may(Scope.FLOWS_READ) else None
+        flow_items = list_flow_names(session, actor, limit=_MOST) if may(Scope.FLOWS_READ) else []
         all_runs = runs.list_runs(session, actor, limit=_MOST) if may(Scope.RUNS_READ) else None
         all_secrets = (
             secrets.list_secrets(session, actor, limit=_MOST) if may(Scope.SECRETS_READ) else None
         )
-    flow_items = all_flows.items if all_flows else ()
     run_items = all_runs.items if all_runs else ()
     secret_items = all_secrets.items if all_secrets else ()
     stats = [
         Stat("Flows", _count(flow_items),
-             f"{sum(flow.state == 'active' for flow in flow_items)} active",
+             f"{sum(flow.active_version is not None for flow in flow_items)} active",
              url_for("pages.flows")),
         Stat("Runs", _count(run_items), _outcomes(run_items), url_for("pages.runs")),
         Stat("Failed", str(sum(run.state in _ENDED_BADLY for run in run_items)),
@@ -72,7 +71,6 @@ def overview() -> str:
         stats=stats,
         steps=steps,
         runs=run_items[:_RECENT],
-        flow_names={flow.id: flow.name for flow in flow_items},
     )
 
 

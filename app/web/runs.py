@@ -9,15 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from flask import flash, render_template, request, url_for
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.components.registry import registry
-from app.errors import NotFound
-from app.flows import service as flows
-from app.flows.service import FlowView
+from app.flows.finding import list_flow_names
 from app.http.services import services
 from app.runs import service
 from app.web.findings import as_mapping, panels, split_sentence
@@ -28,7 +24,6 @@ from app.web.work import work
 
 _PAGE = 50
 _EVENTS = 2000
-_FLOWS = 200
 _ACTIVE = ("queued", "checking", "running")
 _TABS = (
     ("All", None), ("Queued", "queued"), ("Running", "running"), ("Succeeded", "succeeded"),
@@ -69,7 +64,7 @@ def runs() -> str:
         page = service.list_runs(
             session, actor, flow_id=flow, state=state, cursor=cursor, limit=_PAGE
         )
-        names = _flow_names(session, actor)
+        names = {flow.id: flow.name for flow in list_flow_names(session, actor)}
 
     def link(**changes: Any) -> str:
         return url_for("pages.runs", **({"state": state, "flow": flow} | changes))
@@ -94,23 +89,19 @@ def run(run_id: str) -> str:
     with work(read=True) as (session, actor):
         view = service.get_run(session, actor, run_id)
         events = service.list_events(session, actor, run_id, limit=_EVENTS)
-        flow = _find_flow(session, actor, view.flow_id)
-        graph = _graph(view, flow)
-    drawn = {node["id"]: node for node in graph.get("nodes", ())}
+    drawn = {node["id"]: node for node in view.graph.get("nodes", ())}
     nodes = [_node_row(node, drawn.get(node.id, {})) for node in view.nodes]
     labels = {node.id: node.label for node in nodes}
     return render_template(
         "runs/run.html",
         run=view,
-        flow_name=flow.name if flow else "a deleted flow",
         problems=panels(
-            view.problems, flow_id=flow.id if flow else None, labels=labels,
+            view.problems, flow_id=view.flow_id, labels=labels,
             can_create=actor.may(Scope.SECRETS_MANAGE),
         ),
         nodes=nodes,
         node_labels=labels,
         events=events,
-        last_seq=events[-1].seq if events else 0,
         timeline=timeline(
             [Work(node.label, node.state, node.started_at, node.finished_at) for node in nodes]
         ),
@@ -134,26 +125,6 @@ def run_again(run_id: str) -> Response:
         new = service.start_run(session, actor, old.flow_id)
     services().queue.enqueue(new.id)
     return go(url_for("pages.run", run_id=new.id))
-
-
-def _flow_names(session: Session, actor: Actor) -> dict[str, str]:
-    if not actor.may(Scope.FLOWS_READ):
-        return {}
-    return {flow.id: flow.name for flow in flows.list_flows(session, actor, limit=_FLOWS).items}
-
-
-def _find_flow(session: Session, actor: Actor, flow_id: str) -> FlowView | None:
-    if not actor.may(Scope.FLOWS_READ):
-        return None
-    try:
-        return flows.get_flow(session, actor, flow_id)
-    except NotFound:
-        return None
-
-
-def _graph(view: Any, flow: FlowView | None) -> Mapping[str, Any]:
-    found = getattr(view, "graph", None) or (flow.graph if flow else None) or {}
-    return found if isinstance(found, Mapping) else found.to_document()
 
 
 def _node_row(node: Any, drawn: Mapping[str, Any]) -> NodeRow:

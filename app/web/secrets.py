@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import flash, render_template, request, url_for
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit import reading
 from app.errors import Conflict, Invalid
-from app.flows import service as flows
-from app.flows.service import FlowView
-from app.paging import MAX_LIMIT
+from app.flows.finding import find_flows_naming
 from app.vault import service
 from app.vault.service import NewSecret, SecretView
 from app.web.forms import Errors, FieldError, errors_of, split_tags, suggest_name
@@ -162,7 +158,11 @@ def _page(
     with work() as (session, actor):
         found = service.get_secret(session, actor, secret_id)
         versions = service.list_versions(session, actor, secret_id)
-        flows_using = _flows_naming(session, actor, found.name)
+        flows_using = (
+            find_flows_naming(session, actor, found.name)
+            if actor.may(Scope.FLOWS_READ)
+            else []
+        )
         trail = (
             reading.list_events(
                 session, actor.environment_id, secret_id=secret_id, limit=_TRAIL
@@ -174,21 +174,6 @@ def _page(
         "secrets/secret.html", secret=found, versions=versions, trail=trail,
         flows_using=flows_using, errors=errors or {}, delete_errors=delete_errors or {},
     )
-
-
-def _flows_naming(session: Session, actor: Actor, name: str) -> list[FlowView]:
-    """Find the flows whose drawing names the secret, among the first pages of flows."""
-    if not actor.may(Scope.FLOWS_READ):
-        return []
-    found = flows.list_flows(session, actor, limit=MAX_LIMIT).items
-    return [
-        flow
-        for flow in found
-        if any(
-            node.get("config", {}).get("secretName") == name
-            for node in flow.graph.get("nodes", ())
-        )
-    ]
 
 
 def _new_form(errors: Errors, form: object) -> str:
