@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import Flask, Response, g, redirect, request
-from flask_login import (  # type: ignore[import-untyped]
+from flask_login import (
     AnonymousUserMixin,
     LoginManager,
     UserMixin,
