@@ -75,17 +75,27 @@ export class Catalog {
     return ports.find((port) => port.name === name) ?? null;
   }
 
-  /** The inputs a node shows: {ports, hidden}. Wired and required ones always show. */
+  /**
+   * The inputs a node shows: {ports, hidden, foldable}. What is usually needed comes first, then
+   * `start`, then rarely wired fields: those with a wire always, the others when unfolded. So
+   * unfolding and wiring never move a pin that is already there.
+   */
   shownInputs(document, node, expanded = false) {
     const all = this.inputs(document, node);
-    const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
     const own = all.filter((port) => port.type !== "order");
+    if (own.length <= ROOMY) return { ports: all, hidden: 0, foldable: false };
     const kinds = new Map((this.find(node.component)?.fields ?? []).map(({ name, kind }) => [name, kind]));
-    const visible = (port) =>
-      expanded || own.length <= ROOMY || !port.field || port.required || wired.has(port.name) ||
-      OFTEN_WIRED.has(kinds.get(port.name));
-    const ports = all.filter((port) => port.type === "order" || visible(port));
-    return { ports, hidden: all.length - ports.length, foldable: own.length > ROOMY };
+    const usual = (port) => !port.field || port.required || OFTEN_WIRED.has(kinds.get(port.name));
+    const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
+    const rare = own.filter((port) => !usual(port));
+    const shown = [
+      ...own.filter(usual),
+      ...all.filter((port) => port.type === "order"),
+      ...rare.filter((port) => wired.has(port.name)),
+    ];
+    const folded = rare.filter((port) => !wired.has(port.name));
+    if (expanded) return { ports: [...shown, ...folded], hidden: 0, foldable: folded.length > 0 };
+    return { ports: shown, hidden: folded.length, foldable: folded.length > 0 };
   }
 
   /** Fields that the configuration makes visible, in order. */

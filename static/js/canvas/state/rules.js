@@ -34,7 +34,7 @@ export function checkWire(document, catalog, rules, source, target, before = nul
     note: to.note || "takes no secrets",
   };
   const row = rules.pair(from.type, to.type);
-  if (row) return refuse(row.code, fill(row.title, names), fill(row.reason, names));
+  if (row) return { ...refuse(row.code, fill(row.title, names), fill(row.reason, names)), remedy: row.remedy ?? null };
   if (source.node === target.node) {
     return refuse("self_loop", "A node can't wait for itself", fill("{source} and {target} are the same node.", names));
   }

@@ -19,6 +19,7 @@ export class Connecting {
     this.refusal = h("div", { class: "refusal stage__float", role: "tooltip", hidden: true });
     view.stage.append(this.refusal);
     this.timer = null;
+    document.addEventListener("pointerdown", () => this.hideRefusal(), { capture: true });
   }
 
   /** Begin at a pin; returns a gesture for graph_pointer.js. */
