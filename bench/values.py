@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.accounts.actor import system_actor
-from app.accounts.service import get_default_environment
+from app.accounts.service import actor_for_token
 from app.config import Config
 from app.factory import open_services
 from app.runs.service import start_run
@@ -76,8 +75,8 @@ def _start_run(installation: Installation, flow: str) -> str:
     services = open_services(Config.load(environ), with_vault=False)
     try:
         with services.db.begin() as session:
-            environment = get_default_environment(session)
-            return str(start_run(session, system_actor(environment.id), flow).id)
+            actor = actor_for_token(session, installation.token)
+            return str(start_run(session, actor, flow).id)
     finally:
         services.db.dispose()
 

@@ -254,14 +254,21 @@ def _worker_keys(config: Config) -> Iterator[Finding]:
     services = load_factory("open_services")(config, with_vault=False)
     try:
         with services.db.read() as session:
-            enrolled = workers.is_enrolled(session, key_id)
+            state = workers.key_state(session, key_id)
     finally:
         services.db.dispose()
-    if not enrolled:
+    if state == "revoked":
         yield Finding(
             "worker keys", "wrong",
-            f"The key of the local worker isn't enrolled here (revoked, or of another "
-            f"database): remove {file} and start “tacit up”.",
+            f"The key of the local worker was revoked. To enrol it anew, remove {file} and start "
+            "“tacit up”.",
+        )
+        return
+    if state == "unknown":
+        yield Finding(
+            "worker keys", "wrong",
+            "The key of the local worker isn't of this database: start “tacit up”, which enrols "
+            "it anew.",
         )
         return
     yield Finding("worker keys", "ok", "the local worker's key is enrolled")

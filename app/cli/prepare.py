@@ -10,11 +10,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.cli.serve import load_factory
 from app.config import Config
 from app.errors import TacitError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 LOCAL_WORKER = "local"
 
@@ -100,12 +103,18 @@ def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
     return Prepared(setup_token, tls.ca_replaced)
 
 
-def _enrol_worker(session: Any, file: Path) -> None:
-    """Give the local worker a key, unless it has one that is enrolled."""
+def _enrol_worker(session: Session, file: Path) -> None:
+    """Give the local worker a key, unless it has one that this database knows.
+
+    A revoked one stays revoked: starting again is no way around that.
+    """
     from app.runs import workers
 
     if file.exists():
-        return
+        key_id = str(json.loads(file.read_text("utf-8")).get("key_id"))
+        if workers.key_state(session, key_id) != "unknown":
+            return
+        file.unlink()
     content = json.dumps(workers.enroll_local(session, LOCAL_WORKER))
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
