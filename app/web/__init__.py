@@ -29,6 +29,6 @@ def register(app: Flask, services: Services) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    install_context(pages, services)
+    install_context(app, services)
     app.register_blueprint(pages)
     show_pages_with(app, render_error)

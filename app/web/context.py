@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Flask, request, url_for
 from flask_login import current_user
 
 from app.accounts import service as accounts
@@ -65,10 +65,10 @@ def navigation(actor: Actor) -> list[NavigationItem]:
     ]
 
 
-def install_context(blueprint: Blueprint, services: Services) -> None:
+def install_context(app: Flask, services: Services) -> None:
     """Give every template of the application its common names."""
 
-    @blueprint.app_context_processor
+    @app.context_processor
     def _common() -> dict[str, Any]:
         common: dict[str, Any] = {"theme": theme(), "live_origin": services.config.live_url}
         if current_user.is_authenticated:
