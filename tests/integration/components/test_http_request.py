@@ -434,7 +434,11 @@ def test_two_credentials_for_one_header(
     assert server.seen == []
 
 
-@pytest.mark.parametrize("value", [f"{CANARY}\r\nX-Evil: 1", f"{CANARY}\0", " \n "])
+@pytest.mark.parametrize(
+    "value",
+    [f"{CANARY}\r\nX-Evil: 1", f"{CANARY}\0", " \n "],
+    ids=["line break", "zero", "blank"],
+)
 def test_values_that_no_header_can_carry(server: Server, value: str) -> None:
     result = testing.run(HTTP, {"url": server.url()}, secrets={"bearer_token": value})
     assert result.error is not None
