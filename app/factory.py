@@ -65,6 +65,7 @@ def create_web_app(config: Config, services: Services | None = None) -> APIFlask
     health.register(app, services)
     api.register(app)
     web.register(app, services)
+    api.openapi.limit(app)
     return app
 
 

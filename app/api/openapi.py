@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIFlask
+from apiflask import APIBlueprint, APIFlask
 
 from app.api.blueprint import BASE, IdConverter
 from app.api.shapes import ProblemOut
@@ -48,6 +48,16 @@ def register(app: APIFlask) -> None:
         },
     )
     app.spec_callback = _mend
+
+
+def limit(app: APIFlask) -> None:
+    """Keep the pages out of the document; call it when every blueprint is registered.
+
+    The generator asks each blueprint whether it is documented, and plain ones of Flask don't know.
+    """
+    for blueprint in app.blueprints.values():
+        if not isinstance(blueprint, APIBlueprint):
+            blueprint.enable_openapi = False  # type: ignore[attr-defined]
 
 
 def _mend(spec: dict[str, Any] | str) -> dict[str, Any] | str:

@@ -117,7 +117,9 @@ def test_a_session_row_written_in_sql_opens_nothing(installation: Installation) 
     browser = installation.signed_in(Role.VIEWER)
     with installation.services.db.engine.begin() as connection:
         connection.execute(update(LoginSession).values(user_id=victim))
-    assert browser.api("GET", "/me").status_code != 200
+    answer = browser.send("GET", "/api/v1/me")
+    assert answer.status_code == 503
+    assert answer.json["code"] == "row_tampered"
 
 
 def test_a_password_hash_written_in_sql_opens_nothing(installation: Installation) -> None:
