@@ -143,6 +143,6 @@ test("geometry: bounds, fit, nearest pin, free places, wire paths", () => {
   const pins = [{ x: 0, y: 0, id: 1 }, { x: 30, y: 0, id: 2 }];
   assert.equal(nearestPin(pins, { x: 18, y: 0 }, 24).id, 2);
   assert.equal(nearestPin(pins, { x: 100, y: 0 }, 24), null);
-  assert.deepEqual(freePlace([{ x: 0, y: 0, width: 30, height: 30 }], { x: 3, y: 3 }, { width: 20, height: 20 }), [40, 40]);
+  assert.deepEqual(freePlace([{ x: 0, y: 0, width: 30, height: 30 }], { x: 3, y: 3 }, { width: 20, height: 20 }), [0, 60]);
   assert.match(wirePath({ x: 0, y: 0 }, { x: 100, y: 50 }), /^M 0 0 C 50 0 50 50 100 50$/);
 });

@@ -107,18 +107,15 @@ export function fitTransform(rect, view, { margin = 40, max = 1, min = 0.1 } = {
   };
 }
 
-/** A free place near a point: moved down and right until no box is covered. */
-export function freePlace(boxes, point, size) {
+/** A free place near a point: moved down until no box is within `gap` of it. */
+export function freePlace(boxes, point, size, gap = GRID) {
   const snap = (value) => Math.round(value / GRID) * GRID;
-  const box = { x: snap(point.x), y: snap(point.y), width: size.width, height: size.height };
-  for (let tries = 0; tries < 60 && boxes.some((other) => overlaps(box, other)); tries += 1) {
-    box.x += GRID;
-    box.y += GRID;
-  }
-  return [box.x, box.y];
+  const box = { x: snap(point.x) - gap, y: snap(point.y) - gap, width: size.width + 2 * gap, height: size.height + 2 * gap };
+  for (let tries = 0; tries < 200 && boxes.some((other) => overlaps(box, other)); tries += 1) box.y += GRID;
+  return [box.x + gap, box.y + gap];
 }
 
-/** The next node in a direction: distance counts, sideways distance counts double. */
+/** How far a box is as the next one: to the right is near, sideways counts more, behind is far. */
 export function distanceBetween(a, b) {
   return Math.hypot(b.x - a.x, (b.y - a.y) * 1.5) + (b.x < a.x ? 400 : 0);
 }

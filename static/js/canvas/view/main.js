@@ -3,7 +3,7 @@
 
 import { Catalog } from "../state/catalog.js";
 import { Editor } from "../state/editor.js";
-import { freePlace } from "../state/geometry.js";
+import { GRID, freePlace } from "../state/geometry.js";
 import { announce, announceIn } from "./announce.js";
 import { Api } from "./api.js";
 import { ConnectList } from "./connect_list.js";
@@ -22,6 +22,7 @@ import { bindSaving } from "./saving.js";
 import { Secrets } from "./secrets.js";
 import { bindToolbar, drawEmpty } from "./toolbar.js";
 
+const NEW = { width: 204, height: 130 };
 const root = document.getElementById("editor");
 const find = (selector) => root.querySelector(selector);
 const hook = (name) => find(`[data-testid="${name}"]`);
@@ -104,6 +105,98 @@ function build(api, catalog, { body: flow, etag }) {
     stage,
     place: (component, client) => {
       place(component, client);
+      palette.clear();
+      root.classList.remove("shows-palette");
+    },
+  });
+  const showPalette = () => {
+    root.classList.add("shows-palette");
+    palette.focus();
+  };
+  drawEmpty(find("[data-empty]"), editor, place);
+
+  const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner: find("[data-banner]") });
+  const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy });
+  const running = new Running({
+    api, editor, autosave, drawer, view, flow, button: hook("run"),
+    onRefused: (error) => {
+      announce(`The run didn't start. ${error.message}`);
+      if (error.problems?.length) problems.toggle(true);
+      else failedToStart(error);
+    },
+  });
+  bindToolbar(root, { editor, view, flow, keys: () => showTable(find("[data-keys-dialog]")), showPalette, panels });
+  bindMinimap(hook("minimap"), view, editor);
+  bindKeys({
+    editor, view, stage, pointer, connectList, problems, running,
+    palette: { focus: showPalette },
+    inspector: { open: () => (panels.open(), inspector.focusField()), close: panels.close },
+    dialog: find("[data-keys-dialog]"),
+  });
+  view.fit();
+  secrets.load();
+  root.dataset.ready = "true";
+}
+
+function failedToStart(error) {
+  const banner = find("[data-banner]");
+  banner.className = "ed-banner banner banner--bad";
+  const close = h("button", { type: "button", class: "btn btn--s", on: { click: () => (banner.hidden = true) } }, "Close");
+  replace(banner, icon("octagon-alert"), h("div", { class: "grow" }, h("strong", {}, "The run didn't start."), h("p", {}, error.message)), close);
+  banner.hidden = false;
+}
+
+/** Add a node where it was dropped; else to the right of the selected one, or at the centre. */
+function placeNode({ editor, view, component, client }) {
+  const id = editor.add(component, client ? dropped(view.toGraph(client)) : beside(editor, view));
+  if (!client) view.reveal(id);
+  view.focusNode(id);
+  announce(`Added ${editor.document.nodes.get(id).label}.`);
+  return id;
+}
+
+function dropped({ x, y }) {
+  return [x - NEW.width / 2, y - 24].map((value) => Math.round(value / GRID) * GRID);
+}
+
+function beside(editor, view) {
+  const after = editor.selection.single ?? (editor.document.nodes.size === 1 ? [...editor.document.nodes.keys()][0] : null);
+  if (after) {
+    const box = editor.box(after);
+    return freePlace(editor.boxes(), { x: box.x + box.width + 5 * GRID, y: box.y }, NEW);
+  }
+  const seen = view.visible();
+  const corner = { x: seen.x + (seen.width - NEW.width) / 2, y: seen.y + (seen.height - NEW.height) / 2 };
+  return freePlace(editor.boxes(), corner, NEW);
+}
+
+open();
+    inspector.focusField(problem.field ?? problem.port);
+  };
+  const remedy = (problem) => {
+    jump(problem);
+    if (problem.remedy?.action === "create_secret") window.open("/secrets/new", "_blank", "noopener");
+    announce(problem.message);
+  };
+  const problems = new ProblemsPanel(hook("problems"), find("#problems-list"), editor, { jump, remedy });
+  const pointer = bindPointer(view, editor, connecting, { onOpen: panels.open });
+  stage.addEventListener("click", (event) => {
+    const flag = event.target.closest(".flag");
+    const fold = event.target.closest("[data-unfold]");
+    if (flag) problems.openAt(flag.dataset.flag);
+    if (fold) editor.setExpanded(fold.dataset.unfold, !editor.expanded.has(fold.dataset.unfold));
+  });
+  stage.addEventListener("focusin", (event) => {
+    const id = event.target.closest?.(".node")?.dataset.nodeId;
+    if (id && event.target.matches(".node:focus-visible") && !editor.selection.nodes.has(id)) editor.select({ nodes: [id] });
+  });
+
+  const place = (component, client) => placeNode({ editor, view, component, client });
+  const palette = bindPalette(find(".palette"), editor, {
+    stage,
+    place: (component, client) => {
+      place(component, client);
+      palette.clear();
       root.classList.remove("shows-palette");
     },
   });
