@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, make_response, render_template
+from flask import Response, current_app, make_response, render_template
 from flask_login import current_user
 
 from app.web.hx import wants_partial
@@ -21,5 +21,8 @@ def render_error(problem: Mapping[str, Any]) -> Response:
             return response
         page = "errors/error.html" if current_user.is_authenticated else "errors/bare.html"
         return make_response(render_template(page, problem=problem))
-    except Exception:  # Drawing needs the database; this page must not.
-        return make_response(render_template("errors/plain.html", problem=problem))
+    except Exception:
+        # Drawing asks the database who is looking. This page asks nobody, not even the context
+        # processors, which is why it goes past render_template.
+        page = current_app.jinja_env.get_template("errors/plain.html")
+        return make_response(page.render(problem=problem))

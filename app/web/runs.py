@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts.scopes import Scope
 from app.components.registry import registry
+from app.errors import Conflict, Invalid, NotFound
 from app.flows.finding import list_flow_names
 from app.http.services import services
 from app.runs import service
@@ -111,18 +112,26 @@ def run(run_id: str) -> str:
 @pages.post("/runs/<run_id>/cancel")
 def cancel_run(run_id: str) -> Response:
     """Ask a run to stop."""
-    with work() as (session, actor):
-        service.cancel_run(session, actor, run_id)
-    flash("Cancelling. It takes effect between nodes.")
+    try:
+        with work() as (session, actor):
+            service.cancel_run(session, actor, run_id)
+        flash("Cancelling. It takes effect between nodes.")
+    except Conflict as error:
+        flash(error.detail, "error")
     return go(url_for("pages.run", run_id=run_id))
 
 
 @pages.post("/runs/<run_id>/again")
 def run_again(run_id: str) -> Response:
     """Start another run of the same flow."""
-    with work() as (session, actor):
-        old = service.get_run(session, actor, run_id)
-        new = service.start_run(session, actor, old.flow_id)
+    with work(read=True) as (session, actor):
+        flow_id = service.get_run(session, actor, run_id).flow_id
+    try:
+        with work() as (session, actor):
+            new = service.start_run(session, actor, flow_id)
+    except (Invalid, NotFound) as error:
+        flash(error.detail, "error")
+        return go(url_for("pages.run", run_id=run_id))
     services().queue.enqueue(new.id)
     return go(url_for("pages.run", run_id=new.id))
 

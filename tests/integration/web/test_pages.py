@@ -1,0 +1,180 @@
+"""Flows, runs, components, settings, audit, errors: the pages answer and say what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from app.accounts.scopes import Role
+from app.runs import service as runs
+from tests.integration.web.conftest import Person, field_error
+from tests.support.installation import Installation, canary
+
+NEVER = "01a20a77-48a4-7fe7-a938-ca2a53176fd8"
+PATHS = ("/", "/flows", "/secrets", "/secrets/new", "/runs", "/components", "/settings", "/audit")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_has_inline_script_or_style(admin: Person, path: str) -> None:
+    admin.new_secret("one", canary())
+    page = admin.get(path).text
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]* src=)", page)
+    assert len(re.findall(r"<h1", page)) == 1
+    assert 'href="#main"' in page
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("path", PATHS)
+def test_every_role_gets_a_page_or_a_reason(
+    installation: Installation, path: str, role: Role
+) -> None:
+    answer = Person(installation.signed_in(role)).get(path)
+    assert answer.status_code in (200, 403)
+    if answer.status_code == 403:
+        assert "scope_missing" in answer.text
+
+
+def test_a_flow_is_made_and_its_canvas_opens(admin: Person) -> None:
+    refused = admin.post("/flows", name="  ")
+    assert refused.status_code == 422
+    assert "printable" in field_error(refused.text, "name")
+    flow_id = admin.new_flow("Nightly report")
+    canvas = admin.get(f"/flows/{flow_id}")
+    assert canvas.status_code == 200
+    assert f'data-flow-id="{flow_id}"' in canvas.text
+    assert "Nightly report" in admin.get("/flows?q=night", htmx=True).text
+    assert "No flow is named like" in admin.get("/flows?q=zzz", htmx=True).text
+    assert admin.post(f"/flows/{flow_id}/delete").status_code == 303
+    assert admin.get(f"/flows/{flow_id}").status_code == 404
+
+
+def _run(installation: Installation, admin: Person) -> tuple[str, str]:
+    flow_id = admin.new_flow("Says hello")
+    nodes = [
+        {"id": "say", "component": "output.log", "label": "Say it", "position": [0, 0],
+         "config": {"message": "hello"}},
+    ]
+    saved = admin.browser.api(
+        "PUT", f"/flows/{flow_id}", headers={"If-Match": '"1"'},
+        json={"graph": {"schema": 1, "nodes": nodes, "edges": []}},
+    )
+    assert saved.status_code == 200, saved.text
+    with installation.services.db.begin() as session:
+        return flow_id, runs.start_run(session, installation.operator(), flow_id).id
+
+
+def test_a_run_is_shown_with_its_nodes_log_and_timeline(
+    installation: Installation, admin: Person
+) -> None:
+    flow_id, run_id = _run(installation, admin)
+    page = admin.get(f"/runs/{run_id}").text
+    assert "Says hello" in page
+    assert "Say it" in page
+    assert "Queued" in page
+    assert f'data-run-id="{run_id}"' in page
+    assert "Cancel run" in page
+    listed = admin.get(f"/runs?state=queued&flow={flow_id}", htmx=True).text
+    assert listed.lstrip().startswith('<div id="run-list"')
+    assert 'hx-trigger="every 3s"' in listed
+    assert "No failed runs" in admin.get("/runs?state=failed", htmx=True).text
+
+
+def test_a_queued_run_is_cancelled_and_says_so_twice(
+    installation: Installation, admin: Person
+) -> None:
+    _, run_id = _run(installation, admin)
+    assert admin.post(f"/runs/{run_id}/cancel").status_code == 303
+    page = admin.get(f"/runs/{run_id}").text
+    assert "Cancelled" in page
+    assert "Run again" in page
+    admin.post(f"/runs/{run_id}/cancel")
+    assert "over already" in admin.get(f"/runs/{run_id}").text
+
+
+def test_a_state_that_is_none_is_a_sentence(admin: Person) -> None:
+    answer = admin.get("/runs?state=odd")
+    assert answer.status_code == 422
+    assert "state_invalid" in answer.text
+
+
+def test_components_are_listed_with_their_ports(admin: Person) -> None:
+    page = admin.get("/components").text
+    assert "secret.fetch" in page
+    assert "port-chip--secret" in page
+
+
+def test_a_token_is_shown_once_and_revoked(admin: Person, installation: Installation) -> None:
+    empty = admin.post("/settings/tokens", name="ci", expires_days="30")
+    assert empty.status_code == 422
+    assert "scope" in field_error(empty.text, "scopes")
+    made = admin.post(
+        "/settings/tokens", name="ci", expires_days="30", scopes=["flows:read", "runs:read"]
+    )
+    assert made.status_code == 201
+    text = re.search(r'id="new-token" value="(tct_[^"]+)"', made.text)
+    assert text is not None
+    token = text.group(1)
+    assert installation.api(token).get("/flows").status_code == 200
+    later = admin.get("/settings").text
+    assert token not in later
+    revoke = re.search(r'action="(/settings/tokens/[^"]+/revoke)"', later)
+    assert revoke is not None
+    assert admin.post(revoke.group(1)).status_code == 303
+    assert installation.api(token).get("/flows").status_code == 401
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "99999999", "soon"])
+def test_an_expiry_out_of_bounds_is_refused(admin: Person, days: str) -> None:
+    answer = admin.post("/settings/tokens", name="ci", expires_days=days, scopes=["flows:read"])
+    assert answer.status_code == 422
+
+
+def test_the_audit_shows_what_was_done_and_denied(
+    admin: Person, installation: Installation
+) -> None:
+    admin.new_secret("recorded", canary())
+    Person(installation.signed_in(Role.VIEWER)).post("/secrets", name="x", value=canary())
+    page = admin.get("/audit").text
+    assert "secret.create" in page
+    assert "Denied" in page
+    auditor = Person(installation.signed_in(Role.AUDITOR))
+    assert auditor.get("/audit").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", f"/runs/{NEVER}", f"/flows/{NEVER}", "/secrets/..", "/runs/%00"]
+)
+def test_what_is_not_there_answers_in_the_same_look(admin: Person, path: str) -> None:
+    answer = admin.get(path)
+    assert answer.status_code in (400, 404)
+    assert answer.mimetype == "text/html"
+    assert 'class="rail"' in answer.text
+    partial = admin.get(path, htmx=True)
+    assert partial.headers["HX-Retarget"] == "#toasts"
+    assert 'role="alert"' in partial.text
+
+
+def test_strangers_get_errors_without_the_rail(installation: Installation) -> None:
+    answer = installation.browser().send("GET", "/nowhere")
+    assert answer.status_code == 404
+    assert 'class="rail"' not in answer.text
+
+
+def test_an_error_page_needs_no_database(installation: Installation, admin: Person) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError("the database is away")
+
+    app = installation.app
+    held = app.extensions["tacit"]
+    app.extensions["tacit"] = replace(held, db=Broken())
+    try:
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        answer = admin.get("/flows")
+    finally:
+        app.extensions["tacit"] = held
+    assert answer.status_code == 500
+    assert "internal_error" in answer.text
+    assert "the database is away" not in answer.text
