@@ -21,15 +21,24 @@ LEEWAY = 30
 _BASE_CLAIMS = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti")
 
 
-def refusal(reason: str) -> Unauthenticated:
-    """Return the one public answer to a token that does not hold; the reason is for the audit."""
-    error = Unauthenticated(
-        "token_invalid",
-        "The service token is missing or does not hold. Workers make a new one for each call; "
-        "check the worker's clock and its enrolment.",
-    )
-    error.__dict__["reason"] = reason
-    return error
+class TokenRefused(Unauthenticated):
+    """The one public answer to a service token that does not hold.
+
+    :ivar reason: which check failed; for the audit alone.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "token_invalid",
+            "The service token is missing or does not hold. Workers make a new one for each "
+            "call; check the worker's clock and its enrolment.",
+        )
+        self.reason = reason
+
+
+def refusal(reason: str) -> TokenRefused:
+    """Return the refusal of a token, with the reason for the audit."""
+    return TokenRefused(reason)
 
 
 def key_id_of(token: str) -> str:

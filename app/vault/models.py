@@ -126,7 +126,10 @@ class ValueUse(Base):
 
     __tablename__ = "value_uses"
     __table_args__ = (
-        UniqueConstraint("run_id", "claim", "node", "attempt", "item", "purpose", "secret_id"),
+        UniqueConstraint(
+            "run_id", "claim", "node", "attempt", "item", "purpose", "secret_id",
+            name="uq_value_uses_use",
+        ),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)

@@ -1,0 +1,53 @@
+"""Tables of the flows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Id
+from app.ids import new_id, utcnow
+from app.keys.sealed import Sealed
+
+
+class Flow(Base):
+    """A flow and its draft. ``revision`` counts the draft's changes."""
+
+    __tablename__ = "flows"
+    __table_args__ = (Index(None, "environment_id", "name"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(String(2000), default="")
+    graph: Mapped[dict[str, Any]]
+    revision: Mapped[int] = mapped_column(default=1)
+    active_version: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    created_by: Mapped[str] = mapped_column(String(254))
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow)
+    updated_by: Mapped[str] = mapped_column(String(254))
+    deleted_at: Mapped[datetime | None]
+
+
+class FlowVersion(Sealed, Base):
+    """An immutable snapshot: of an activation (``number`` set), or of a draft that was run.
+
+    :ivar content_hash: SHA-256 of the canonical graph, in hex. Sealed, so that a graph edited in
+        SQL is found when a run of it is claimed.
+    """
+
+    __tablename__ = "flow_versions"
+    __table_args__ = (Index(None, "flow_id", "content_hash"),)
+    SEALED: ClassVar[tuple[str, ...]] = ("id", "flow_id", "number", "content_hash")
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id"))
+    number: Mapped[int | None]
+    graph: Mapped[dict[str, Any]]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    created_by: Mapped[str] = mapped_column(String(254))

@@ -1,0 +1,63 @@
+"""Bringing the database up to date with Alembic; the migrations are in ``migrations/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from app.config import Config
+from app.db import build_engine
+
+FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def upgrade(config: Config) -> None:
+    """Apply the migrations that the database lacks, each in a transaction.
+
+    A database that is up to date is told so without loading any migration's code.
+    """
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_current(config):
+        return
+    engine = build_engine(config.database_url)
+    try:
+        with engine.begin() as connection:
+            alembic = _alembic()
+            alembic.attributes["connection"] = connection
+            command.upgrade(alembic, "head")
+    finally:
+        engine.dispose()
+
+
+def is_current(config: Config) -> bool:
+    """Say whether the database has every migration."""
+    return current_revision(config) == head_revision()
+
+
+def head_revision() -> str | None:
+    """Return the newest migration's id."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def current_revision(config: Config) -> str | None:
+    """Return the migration that the database is at; None for an empty one."""
+    engine = build_engine(config.database_url)
+    try:
+        with engine.execution_options(ro=True).connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(
+                text("select version_num from alembic_version")
+            ).scalar_one_or_none()
+    finally:
+        engine.dispose()
+
+
+def _alembic() -> AlembicConfig:
+    alembic = AlembicConfig()
+    alembic.set_main_option("script_location", str(FOLDER))
+    return alembic

@@ -1,0 +1,1 @@
+"""What becomes of a run: states, queue, claims, events, workers, the reaper."""

@@ -1,0 +1,224 @@
+"""Claiming a run and the pre-run check: every secret resolved before any node runs.
+
+Both happen in one transaction: a claimed run has its grants, or it ends as ``rejected``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.models import Environment
+from app.accounts.scopes import Scope
+from app.accounts.service import current_scopes
+from app.audit import Action, Who
+from app.components.problems import Problem
+from app.errors import NotFound
+from app.flows.graph import Graph, parse_graph
+from app.flows.models import Flow, FlowVersion
+from app.flows.service import content_hash
+from app.flows.validation import SecretReference, SecretStatus, secret_problem, secret_references
+from app.ids import is_id, new_id, utcnow
+from app.keys.sealed import Tampered
+from app.runs.events import append_own, set_node
+from app.runs.models import Run, RunClaim, Worker
+from app.runs.states import RunState
+from app.vault.grants import add_grant
+from app.vault.lookup import Resolved, closest_name, resolve
+
+LEASE = timedelta(seconds=12)
+"""How long a claim holds without a heartbeat; workers send one every 4 seconds."""
+
+RUN_TIME = timedelta(hours=1)
+"""How long a run may take."""
+
+_log = logging.getLogger("tacit.runs")
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """What a worker may fetch for a node."""
+
+    node: str
+    secret_id: str
+    name: str
+    version: int
+    output_format: str
+    allowed_hosts: list[str] | None
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The answer to a claim.
+
+    ``state`` is ``running`` with the plan beside it, ``rejected`` when the pre-run check ended
+    the run, or ``gone`` when there is nothing to do: claimed by another, cancelled or over.
+    """
+
+    state: Literal["running", "rejected", "gone"]
+    run: Run
+    claim: RunClaim | None = None
+    graph: dict[str, Any] | None = None
+    grants: tuple[GrantView, ...] = ()
+    flow: Flow | None = None
+    flow_version: int | None = None
+    environment: Environment | None = None
+
+
+def claim_run(
+    session: Session, worker: Worker, who: Who, run_id: str, public_key: bytes
+) -> Claimed:
+    """Give a worker a queued run, checked, with a claim of its own.
+
+    :param public_key: the Ed25519 key that was made for this claim, raw.
+    :raises NotFound: there is no such run in the worker's environment.
+    """
+    query = select(Run).where(Run.id == run_id, Run.environment_id == worker.environment_id)
+    run = session.scalar(query.with_for_update()) if is_id(run_id) else None
+    if run is None:
+        raise NotFound("run_not_found", "There is no such run in this worker's environment.")
+    if run.state != RunState.QUEUED:
+        return Claimed("gone", run)
+    now = utcnow()
+    run.fence += 1
+    run.started_at = now
+    run.deadline = now + RUN_TIME
+    claim = RunClaim(
+        run_id=run.id, number=run.fence, kid=new_id(), public_key=public_key, worker_id=worker.id
+    )
+    session.add(claim)
+    append_own(session, run, f"Worker {worker.name} took the run", state=RunState.CHECKING)
+    audit.record(
+        session, actor=who, action=Action.RUN_CLAIM, flow_id=run.flow_id, run_id=run.id,
+        data={"claim": claim.number},
+    )
+    flow = session.get_one(Flow, run.flow_id)
+    version = session.get_one(FlowVersion, run.flow_version_id)
+    graph = parse_graph(version.graph)
+    if content_hash(graph) != version.content_hash:
+        _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
+        raise Tampered("flow_versions")
+    references = secret_references(graph)
+    found = _resolve(session, run, references)
+    problems = _find_problems(session, run, references, found)
+    if problems:
+        _reject(session, run, who, graph, problems, now)
+        return Claimed("rejected", run)
+    grants = tuple(_grant(session, run, who, reference, found) for reference in references)
+    run.state = RunState.RUNNING
+    run.lease_expires_at = now + LEASE
+    append_own(
+        session, run, _checked(len(references)), state=RunState.RUNNING
+    )
+    session.flush()
+    return Claimed(
+        "running", run, claim, version.graph, grants, flow, version.number,
+        session.get_one(Environment, run.environment_id),
+    )
+
+
+def may_use_secrets(session: Session, run: Run) -> bool:
+    """Say whether the person that the run acts for may use secrets now."""
+    scopes = _scopes(session, run)
+    return Scope.RUNS_MANAGE in scopes and bool(
+        scopes & {Scope.SECRETS_USE, Scope.SECRETS_MANAGE}
+    )
+
+
+def _scopes(session: Session, run: Run) -> frozenset[Scope]:
+    if run.user_id is None:
+        return frozenset()
+    return current_scopes(session, run.user_id, run.environment_id, run.token_id)
+
+
+def _resolve(
+    session: Session, run: Run, references: list[SecretReference]
+) -> Mapping[tuple[str, int | None], Resolved]:
+    if not references:
+        return {}
+    wanted = [(reference.name, reference.version) for reference in references]
+    return resolve(session, run.environment_id, wanted, flow_id=run.flow_id, lock=True)
+
+
+def _find_problems(
+    session: Session,
+    run: Run,
+    references: list[SecretReference],
+    found: Mapping[tuple[str, int | None], Resolved],
+) -> list[Problem]:
+    allowed = not references or may_use_secrets(session, run)
+    closest = closest_name(session, run.environment_id)
+    problems = []
+    for reference in references:
+        status: SecretStatus = found[reference.name, reference.version].status
+        if status == "found" and not allowed:
+            status = "denied"
+        problem = secret_problem(status, reference, closest)
+        if problem is not None:
+            problems.append(problem)
+    return problems
+
+
+def _reject(
+    session: Session, run: Run, who: Who, graph: Graph, problems: list[Problem], now: datetime
+) -> None:
+    run.state = RunState.REJECTED
+    run.finished_at = now
+    run.lease_expires_at = None
+    run.problems = [problem.to_json() for problem in problems]
+    marked = {problem.node: problem.to_json() for problem in problems}
+    for node in graph.nodes:
+        state = "rejected" if node.id in marked else "skipped"
+        set_node(session, run.id, node.id, state, marked.get(node.id))
+    for problem in problems:
+        append_own(
+            session, run, problem.message, node=problem.node, level="error",
+            data={"state": "rejected", "problem": problem.to_json()},
+        )
+    append_own(
+        session, run, "Run rejected before any node has run", state=RunState.REJECTED,
+        level="error", data={"problems": run.problems},
+    )
+    audit.record(
+        session, actor=who, action=Action.RUN_REJECT, outcome="denied", flow_id=run.flow_id,
+        run_id=run.id, data={"codes": sorted({problem.code for problem in problems})},
+    )
+
+
+def _grant(
+    session: Session,
+    run: Run,
+    who: Who,
+    reference: SecretReference,
+    found: Mapping[tuple[str, int | None], Resolved],
+) -> GrantView:
+    resolved = found[reference.name, reference.version]
+    secret, version = resolved.secret, resolved.version
+    if secret is None or version is None:
+        raise RuntimeError("a grant for a secret that was not found")
+    add_grant(
+        session, run_id=run.id, claim=run.fence, node=reference.node, secret=secret,
+        version=version.number,
+    )
+    audit.record(
+        session, actor=who, action=Action.SECRET_GRANT, secret_id=secret.id, run_id=run.id,
+        flow_id=run.flow_id, node=reference.node, data={"version": version.number},
+    )
+    return GrantView(
+        reference.node, secret.id, secret.name, version.number, reference.output_format,
+        secret.allowed_hosts, version.weak,
+    )
+
+
+def _checked(count: int) -> str:
+    if not count:
+        return "Checked: the flow uses no secrets"
+    return f"Checked: {count} secret{'s are' if count > 1 else ' is'} accessible"

@@ -1,0 +1,199 @@
+"""A claimed run: events, heartbeats, its end; and what happens when the worker falls silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.audit import Action, Who
+from app.errors import Conflict, Invalid
+from app.ids import is_id, utcnow
+from app.keys.tokens import refusal, verify_token
+from app.runs.claims import LEASE, RUN_TIME
+from app.runs.events import append_batch, append_own
+from app.runs.models import Run, RunClaim, RunNode, Worker
+from app.runs.states import CLAIMED, RunState
+
+_ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+_MAX_PROBLEM_TEXT = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run under a verified claim: the run's row is locked."""
+
+    run: Run
+    claim: RunClaim
+    worker: Worker
+
+
+def find_claim(session: Session, kid: str) -> RunClaim:
+    """Return the claim of a run's key.
+
+    :raises Unauthenticated: there is none.
+    """
+    claim = session.scalar(select(RunClaim).where(RunClaim.kid == kid)) if is_id(kid) else None
+    if claim is None:
+        raise refusal("unknown_kid")
+    return claim
+
+
+def hold_run(
+    session: Session, kid: str, token: str, audience: str, run_id: str | None, *required: str
+) -> tuple[Held, Mapping[str, Any]]:
+    """Check a token signed with a run's key and lock the run; returns the claims too.
+
+    :param run_id: the run that the route names; the value route names none.
+    :raises Unauthenticated: the token does not hold, or is another run's.
+    """
+    claim = find_claim(session, kid)
+    claims = verify_token(token, claim.public_key, audience, ("run", "claim", *required))
+    worker = session.get(Worker, claim.worker_id)
+    if worker is None or worker.revoked_at is not None:
+        raise refusal("revoked_kid")
+    named = (claims["iss"], claims["sub"], claims["run"], claims["claim"])
+    if named != (claim.kid, worker.id, claim.run_id, claim.number):
+        raise refusal("claims")
+    if run_id is not None and run_id != claim.run_id:
+        raise refusal("run")
+    run = session.scalars(select(Run).where(Run.id == claim.run_id).with_for_update()).one()
+    return Held(run, claim, worker), claims
+
+
+def require_current(held: Held) -> None:
+    """Refuse a claim that no longer holds the run.
+
+    :raises Conflict: ``claim_lost``: another claim took over, or the run has ended.
+    """
+    if held.run.fence != held.claim.number or held.run.state not in CLAIMED:
+        raise Conflict(
+            "claim_lost",
+            "This claim no longer holds the run: it has ended, or another worker has it.",
+        )
+
+
+def renew(session: Session, held: Held, events: object = ()) -> int:
+    """Renew the lease and store events; returns the newest stored sequence number.
+
+    :raises Conflict: ``claim_lost``.
+    :raises Invalid: the events can't be stored.
+    """
+    require_current(held)
+    held.run.lease_expires_at = utcnow() + LEASE
+    if events:
+        _note_leaks(session, held, append_batch(session, held.run, events))
+    return held.run.last_seq
+
+
+def finish(
+    session: Session, held: Held, who: Who, state: object, problem: object, events: object
+) -> str:
+    """End a run as its worker says; returns the state it ended in.
+
+    Ending it again with the same claim changes nothing.
+
+    :raises Conflict: ``claim_lost``.
+    :raises Invalid: ``finish_invalid``, or the events can't be stored.
+    """
+    run = held.run
+    if run.fence == held.claim.number and run.state in _ENDS:
+        return run.state
+    require_current(held)
+    if not isinstance(state, str) or state not in _ENDS:
+        raise Invalid("finish_invalid", f"A run ends as one of {', '.join(sorted(_ENDS))}.")
+    if problem is not None and not isinstance(problem, dict):
+        raise Invalid("finish_invalid", "“problem” is an object or null.")
+    _note_leaks(session, held, append_batch(session, run, events or []))
+    _end(session, run, RunState(state), problem)
+    audit.record(
+        session, actor=who, action=Action.RUN_FINISH, run_id=run.id, flow_id=run.flow_id,
+        outcome="ok" if state == RunState.SUCCEEDED else "failed", data={"state": state},
+    )
+    return run.state
+
+
+def lose_claim(
+    session: Session, worker: Worker, who: Who, run_id: str, number: int | None, reason: str
+) -> bool:
+    """Fail a run of a worker that says itself that the run's process died.
+
+    :param number: the claim that the process held; None where it died before it had one, and
+        another claim is left alone.
+    :returns: whether the run was still going on.
+    """
+    claim = session.get(RunClaim, (run_id, number)) if is_id(run_id) and number else None
+    if claim is None or claim.worker_id != worker.id:
+        return False
+    run = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
+    return run.fence == claim.number and lose(session, run, who, reason)
+
+
+def lose(session: Session, run: Run, who: Who, reason: str) -> bool:
+    """Fail a claimed run whose worker is gone; say whether it was still running."""
+    if run.state not in CLAIMED:
+        return False
+    problem = {
+        "code": "worker_lost", "severity": "error", "node": None, "port": None, "field": None,
+        "edge": None,
+        "message": f"The worker was lost while the run was going on ({reason}). What its nodes "
+        "had done until then is done; look at them before you run the flow again.",
+        "remedy": {"action": "run_again", "label": "Run again"},
+    }
+    _end(session, run, RunState.FAILED, problem)
+    audit.record(
+        session, actor=who, action=Action.RUN_FINISH, run_id=run.id, flow_id=run.flow_id,
+        outcome="failed", data={"state": "failed", "code": "worker_lost"},
+    )
+    return True
+
+
+def _end(session: Session, run: Run, state: RunState, problem: dict[str, Any] | None) -> None:
+    run.state = state
+    run.finished_at = utcnow()
+    run.lease_expires_at = None
+    if problem is not None:
+        run.problems = [*run.problems, problem]
+    _end_nodes(session, run, state)
+    took = (run.finished_at - run.started_at).total_seconds() if run.started_at else 0.0
+    append_own(
+        session, run, f"Run {state} after {took:.3f} s", state=state,
+        level="error" if state == RunState.FAILED else "info",
+        data={"problem": problem} if problem else None,
+    )
+
+
+def _end_nodes(session: Session, run: Run, state: RunState) -> None:
+    """Nodes that were running when the run ended have ended with it."""
+    left = session.scalars(
+        select(RunNode).where(RunNode.run_id == run.id, RunNode.state == "running")
+    )
+    ended = "cancelled" if state == RunState.CANCELLED else "failed"
+    for node in left:
+        node.state = ended
+        node.finished_at = run.finished_at
+        append_own(
+            session, run, f"Node {node.node} ended with the run", node=node.node,
+            data={"state": ended},
+        )
+
+
+def _note_leaks(session: Session, held: Held, events: list[Mapping[str, Any]]) -> None:
+    for event in events:
+        count = event["data"].get("prevented_leaks")
+        if event["type"] == "node" and type(count) is int and count > 0:
+            audit.record(
+                session,
+                actor=Who("worker", held.worker.id, held.worker.name, held.run.environment_id),
+                action=Action.LEAK_PREVENT, run_id=held.run.id, flow_id=held.run.flow_id,
+                node=event["node"], data={"count": count},
+            )
+
+
+__all__ = [
+    "LEASE", "RUN_TIME", "Held", "find_claim", "finish", "hold_run", "lose", "lose_claim", "renew",
+]

@@ -1,0 +1,128 @@
+"""Tables of the runs and of the workers that execute them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Id
+from app.ids import new_id, utcnow
+from app.keys.sealed import Sealed
+
+
+class Run(Sealed, Base):
+    """One execution of a flow version.
+
+    The seal covers whom the run acts for and what it executes: grants follow from both.
+
+    :ivar fence: number of the newest claim; 0 before the first.
+    :ivar last_seq: the newest event's sequence number.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(None, "environment_id", "id"),
+        Index(None, "flow_id", "id"),
+        Index(None, "state", "lease_expires_at"),
+    )
+    SEALED: ClassVar[tuple[str, ...]] = (
+        "id", "environment_id", "flow_id", "flow_version_id", "user_id", "token_id",
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
+    flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id"))
+    flow_version_id: Mapped[str] = mapped_column(ForeignKey("flow_versions.id"))
+    user_id: Mapped[str | None] = mapped_column(Id)
+    token_id: Mapped[str | None] = mapped_column(Id)
+    trigger: Mapped[dict[str, Any]]
+    inputs: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    problems: Mapped[list[Any]] = mapped_column(default=list)
+    fence: Mapped[int] = mapped_column(default=0)
+    last_seq: Mapped[int] = mapped_column(default=0)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    enqueued_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    deadline: Mapped[datetime | None]
+    lease_expires_at: Mapped[datetime | None]
+
+
+class RunClaim(Sealed, Base):
+    """A worker's claim of a run, with the public key that was made for it."""
+
+    __tablename__ = "run_claims"
+    __table_args__ = (UniqueConstraint("kid"),)
+    SEALED: ClassVar[tuple[str, ...]] = ("run_id", "number", "kid", "public_key", "worker_id")
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kid: Mapped[str] = mapped_column(Id)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class RunNode(Base):
+    """What became of a node; nodes without a row have not begun."""
+
+    __tablename__ = "run_nodes"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    node: Mapped[str] = mapped_column(String(128), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(default=1)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    outputs: Mapped[dict[str, Any] | None]
+    problem: Mapped[dict[str, Any] | None]
+
+
+class RunEvent(Base):
+    """Something that happened; its text was masked before it came here."""
+
+    __tablename__ = "run_events"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    node: Mapped[str | None] = mapped_column(String(128))
+    attempt: Mapped[int] = mapped_column(default=1)
+    type: Mapped[str] = mapped_column(String(16))
+    level: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    masks: Mapped[list[Any]]
+
+
+class Worker(Sealed, Base):
+    """An enrolled worker. Who it is, is sealed; when it was last seen, is not."""
+
+    __tablename__ = "workers"
+    SEALED: ClassVar[tuple[str, ...]] = ("id", "environment_id", "name", "revoked_at")
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    revoked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    last_seen_at: Mapped[datetime | None]
+    reported: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class WorkerKey(Sealed, Base):
+    """A worker's enrolled Ed25519 public key."""
+
+    __tablename__ = "worker_keys"
+    SEALED: ClassVar[tuple[str, ...]] = ("id", "worker_id", "public_key", "revoked_at")
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"), index=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
+    revoked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -1,0 +1,98 @@
+"""The queue: jobs that carry a run's id and nothing else. The only module that knows RQ.
+
+The database is the truth. A job that can't be put in is put in later by the reaper, so an
+accepted run is never lost with Redis.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.config import Config
+
+JOB = "worker.main.execute"
+"""The one function that a worker executes; named, never imported, on this side."""
+
+CHANNEL = "tacit:runs"
+FAILURE_TTL = 3600
+MAX_RUN_SECONDS = 24 * 3600
+
+_log = logging.getLogger("tacit.queue")
+
+
+def queue_name(environment: str) -> str:
+    """Return the name of an environment's queue."""
+    return f"runs:{environment}"
+
+
+class RunQueue:
+    """Jobs and notices about runs, over Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @classmethod
+    def open(cls, config: Config) -> RunQueue:
+        """Make the client; it connects when it is first used."""
+        return cls(
+            Redis.from_url(
+                config.redis_url or "redis://localhost:6379/0",
+                socket_connect_timeout=2,
+                socket_timeout=5,
+                retry=Retry(NoBackoff(), 1),
+            )
+        )
+
+    def enqueue(self, run_id: str, environment: str = "default") -> bool:
+        """Put a run's job into its environment's queue; say whether that worked.
+
+        Call it after the commit of the run's row. Putting in a job twice is harmless: the second
+        claim finds the run taken.
+        """
+        try:
+            queue = Queue(
+                queue_name(environment), connection=self._redis, serializer=JSONSerializer
+            )
+            queue.enqueue_call(
+                JOB,
+                args=(run_id,),
+                timeout=MAX_RUN_SECONDS,
+                result_ttl=0,
+                failure_ttl=FAILURE_TTL,
+                description=f"run {run_id}",
+                job_id=f"run-{run_id}",
+            )
+        except RedisError as error:
+            _log.warning("enqueue_failed", extra={"run": run_id, "error": type(error).__name__})
+            return False
+        return True
+
+    def holds(self, run_id: str, environment: str = "default") -> bool:
+        """Say whether the run's job waits in the queue.
+
+        :raises RedisError: the queue's server does not answer.
+        """
+        queue = Queue(queue_name(environment), connection=self._redis, serializer=JSONSerializer)
+        return queue.get_job_position(f"run-{run_id}") is not None
+
+    def publish(self, run_id: str, seq: int) -> None:
+        """Tell waiting pages that a run has events up to ``seq``; they read the database."""
+        try:
+            self._redis.publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
+        except RedisError as error:
+            _log.warning("publish_failed", extra={"run": run_id, "error": type(error).__name__})
+
+    def ping(self) -> bool:
+        """Say whether the server answers."""
+        try:
+            return bool(self._redis.ping())
+        except RedisError:
+            return False

@@ -1,0 +1,111 @@
+"""The scheduler: fails runs whose worker fell silent, puts lost jobs back, purges.
+
+Holds the database and Redis, never the master key.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from datetime import timedelta
+from typing import Protocol
+
+from redis.exceptions import RedisError
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.accounts.models import Environment
+from app.audit import Who
+from app.db import Database
+from app.errors import TacitError
+from app.ids import utcnow
+from app.runs.leases import lose
+from app.runs.models import Run
+from app.runs.queue import RunQueue
+from app.runs.states import CLAIMED, RunState
+from app.vault.grants import purge_spent_tokens
+
+TICK = 1.0
+"""Seconds between two looks."""
+
+LOST_AFTER = timedelta(seconds=5)
+"""A queued run that is older, and has no job waiting, is put into the queue again."""
+
+BATCH = 100
+PURGE_EVERY = 60
+_log = logging.getLogger("tacit.scheduler")
+
+
+class HasParts(Protocol):
+    """What the scheduler needs of the process's services."""
+
+    @property
+    def db(self) -> Database: ...
+
+    @property
+    def queue(self) -> RunQueue: ...
+
+
+def run_forever(services: HasParts, stop: threading.Event | None = None) -> None:
+    """Look every second until SIGTERM or SIGINT, or until ``stop`` is set.
+
+    A database or queue that is away is waited for.
+    """
+    ended = stop or threading.Event()
+    if stop is None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+    ticks = 0
+    while not ended.wait(TICK):
+        try:
+            reap(services.db, services.queue)
+            requeue(services.db, services.queue)
+            if ticks % PURGE_EVERY == 0:
+                with services.db.begin() as session:
+                    purge_spent_tokens(session)
+        except (SQLAlchemyError, RedisError, TacitError) as error:
+            _log.warning("tick_failed", extra={"error": type(error).__name__})
+        ticks += 1
+
+
+def reap(db: Database, queue: RunQueue) -> int:
+    """Fail the runs whose lease ran out; returns how many."""
+    with db.read() as session:
+        ids = list(session.scalars(select(Run.id).where(*_silent()).limit(BATCH)))
+    lost = 0
+    for run_id in ids:
+        with db.begin() as session:
+            run = session.scalar(
+                select(Run)
+                .where(Run.id == run_id, *_silent())
+                .with_for_update(skip_locked=True)
+            )
+            if run is None:
+                continue
+            who = Who("system", None, "scheduler", run.environment_id)
+            lost += lose(session, run, who, "it sent no sign of life")
+            seq = run.last_seq
+        queue.publish(run_id, seq)
+    return lost
+
+
+def requeue(db: Database, queue: RunQueue) -> int:
+    """Put queued runs whose job was lost into the queue again; returns how many."""
+    with db.read() as session:
+        rows = session.execute(
+            select(Run.id, Environment.name)
+            .join(Environment, Environment.id == Run.environment_id)
+            .where(Run.state == RunState.QUEUED, Run.created_at < utcnow() - LOST_AFTER)
+            .order_by(Run.id)
+            .limit(BATCH)
+        ).tuples().all()
+    count = 0
+    for run_id, environment in rows:
+        if not queue.holds(run_id, environment):
+            count += queue.enqueue(run_id, environment)
+    return count
+
+
+def _silent() -> tuple[ColumnElement[bool], ...]:
+    return Run.state.in_(CLAIMED), Run.lease_expires_at < utcnow()

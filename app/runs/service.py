@@ -1,0 +1,213 @@
+"""Runs as people and programs work with them: authorise, act, audit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.audit import Action
+from app.components.problems import Problem
+from app.errors import Conflict, Invalid, NotFound
+from app.flows.graph import parse_graph
+from app.flows.models import Flow, FlowVersion
+from app.flows.service import problems_of, version_to_run
+from app.ids import is_id, utcnow
+from app.paging import Page, check_limit, decode_cursor, encode_cursor
+from app.runs.events import append_own
+from app.runs.models import Run, RunEvent, RunNode
+from app.runs.states import TERMINAL, RunState
+from app.runs.views import EventView, NodeView, RunView, view_event, view_run
+
+__all__ = [
+    "EventView", "NodeView", "RunView", "cancel_run", "get_run", "list_events", "list_runs",
+    "start_run",
+]
+
+MAX_INPUT_BYTES = 256 * 1024
+#: What the pre-run check decides: such a run is accepted and ends ``rejected``.
+UNRESOLVED = frozenset({"secret_missing", "secret_denied", "secret_disabled", "pin_missing"})
+
+
+def start_run(
+    session: Session,
+    actor: Actor,
+    flow_id: str,
+    *,
+    inputs: dict[str, Any] | None = None,
+    version: int | str | None = None,
+) -> RunView:
+    """Accept a run; the caller commits, then puts its job into the queue.
+
+    :param version: ``draft``, ``active``, a number, or None: the active one, else the draft.
+    :raises Denied: the actor lacks ``runs:manage``.
+    :raises NotFound: there is no such flow or version here.
+    :raises Invalid: ``flow_has_problems``, with all of them; secrets that can't be resolved are
+        not among them, they end the run as ``rejected``. Or the inputs are too large.
+    """
+    actor.require(Scope.RUNS_MANAGE)
+    flow, snapshot = version_to_run(session, actor, flow_id, version)
+    graph = parse_graph(snapshot.graph)
+    problems = problems_of(session, actor.environment_id, graph, flow.id)
+    blocking = [p for p in problems if p.severity == "error" and p.code not in UNRESOLVED]
+    if blocking:
+        raise _unfinished(flow, blocking)
+    if not graph.nodes:
+        raise Invalid("flow_empty", f"Flow {flow.name} has no nodes yet. Add one, then run it.")
+    given = inputs or {}
+    if len(json.dumps(given).encode()) > MAX_INPUT_BYTES:
+        raise Invalid("inputs_too_large", "The run's inputs are over 256 KiB.", field="inputs")
+    run = Run(
+        environment_id=actor.environment_id, flow_id=flow.id, flow_version_id=snapshot.id,
+        user_id=actor.user_id, token_id=actor.token_id,
+        trigger={"kind": "manual" if actor.kind == "session" else "api", "by": actor.name},
+        inputs=given, started_at=None, finished_at=None, deadline=None, lease_expires_at=None,
+    )
+    session.add(run)
+    session.flush()
+    append_own(session, run, f"Run queued by {actor.name}", state=RunState.QUEUED)
+    audit.record(
+        session, actor=actor.who(), action=Action.RUN_START, flow_id=flow.id, run_id=run.id
+    )
+    return view_run(run, flow.name, snapshot.number, snapshot.graph, ())
+
+
+def get_run(session: Session, actor: Actor, run_id: str) -> RunView:
+    """Show a run and its nodes.
+
+    :raises Denied: the actor lacks ``runs:read``.
+    :raises NotFound: there is none in this environment.
+    """
+    actor.require(Scope.RUNS_READ)
+    return _views(session, [_get(session, actor, run_id)], nodes=True)[0]
+
+
+def list_runs(
+    session: Session,
+    actor: Actor,
+    *,
+    flow_id: str | None = None,
+    state: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[RunView]:
+    """List the environment's runs, newest first, without their nodes' outputs.
+
+    :raises Denied: the actor lacks ``runs:read``.
+    :raises Invalid: the state, cursor or limit can't be taken.
+    """
+    actor.require(Scope.RUNS_READ)
+    check_limit(limit)
+    query = select(Run).where(Run.environment_id == actor.environment_id)
+    if flow_id:
+        query = query.where(Run.flow_id == flow_id)
+    if state:
+        if state not in set(RunState):
+            raise Invalid(
+                "state_invalid", f"A run's state is one of {', '.join(RunState)}.", field="state"
+            )
+        query = query.where(Run.state == state)
+    if cursor:
+        (last,) = decode_cursor(cursor, 1)
+        query = query.where(Run.id < last)
+    rows = list(session.scalars(query.order_by(Run.id.desc()).limit(limit + 1)))
+    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return Page(_views(session, rows[:limit], nodes=True), following)
+
+
+def list_events(
+    session: Session, actor: Actor, run_id: str, *, after: int = 0, limit: int = 500
+) -> list[EventView]:
+    """List what happened in a run after a sequence number, in order.
+
+    :raises Denied: the actor lacks ``runs:read``.
+    :raises NotFound: there is no such run here.
+    """
+    actor.require(Scope.RUNS_READ)
+    run = _get(session, actor, run_id)
+    rows = session.scalars(
+        select(RunEvent)
+        .where(RunEvent.run_id == run.id, RunEvent.seq > after)
+        .order_by(RunEvent.seq)
+        .limit(limit)
+    )
+    return [view_event(row) for row in rows]
+
+
+def cancel_run(session: Session, actor: Actor, run_id: str) -> None:
+    """Ask a run to stop: at once if no worker has taken it, else with its next heartbeat.
+
+    :raises Denied: the actor lacks ``runs:manage``.
+    :raises NotFound: there is no such run here.
+    :raises Conflict: ``run_over``: it has ended.
+    """
+    actor.require(Scope.RUNS_MANAGE)
+    run = _get(session, actor, run_id, for_update=True)
+    if run.state in TERMINAL:
+        raise Conflict("run_over", f"This run is over already: it {_ended(run.state)}.")
+    run.cancel_requested = True
+    if run.state == RunState.QUEUED:
+        run.state = RunState.CANCELLED
+        run.finished_at = utcnow()
+        append_own(
+            session, run, f"Run cancelled by {actor.name}", state=RunState.CANCELLED
+        )
+    else:
+        append_own(session, run, f"{actor.name} asked for the run to be cancelled")
+    audit.record(
+        session, actor=actor.who(), action=Action.RUN_CANCEL, flow_id=run.flow_id, run_id=run.id
+    )
+
+
+def _ended(state: str) -> str:
+    return f"was {state}" if state in {"cancelled", "rejected", "skipped"} else state
+
+
+def _unfinished(flow: Flow, problems: list[Problem]) -> Invalid:
+    count = len(problems)
+    return Invalid(
+        "flow_has_problems",
+        f"Flow {flow.name} can't run yet: {problems[0].message}"
+        + (f" There are {count - 1} more." if count > 1 else ""),
+        problems=[problem.to_json() for problem in problems],
+    )
+
+
+def _get(session: Session, actor: Actor, run_id: str, *, for_update: bool = False) -> Run:
+    query = select(Run).where(Run.id == run_id, Run.environment_id == actor.environment_id)
+    if for_update:
+        query = query.with_for_update()
+    run = session.scalar(query) if is_id(run_id) else None
+    if run is None:
+        raise NotFound("run_not_found", "There is no such run in this environment.")
+    return run
+
+
+def _views(session: Session, runs: list[Run], *, nodes: bool) -> list[RunView]:
+    flows = dict(
+        session.execute(
+            select(Flow.id, Flow.name).where(Flow.id.in_({run.flow_id for run in runs}))
+        ).all()
+    )
+    versions = {
+        row.id: row
+        for row in session.scalars(
+            select(FlowVersion).where(FlowVersion.id.in_({run.flow_version_id for run in runs}))
+        )
+    }
+    rows: dict[str, list[RunNode]] = {run.id: [] for run in runs}
+    if nodes:
+        for row in session.scalars(select(RunNode).where(RunNode.run_id.in_(rows))):
+            rows[row.run_id].append(row)
+    return [
+        view_run(
+            run, flows[run.flow_id], versions[run.flow_version_id].number,
+            versions[run.flow_version_id].graph, rows[run.id],
+        )
+        for run in runs
+    ]

@@ -1,0 +1,107 @@
+"""What runs, nodes and events look like to those who may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.runs.models import Run, RunEvent, RunNode
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """What became of a node."""
+
+    id: str
+    state: str
+    attempt: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    outputs: dict[str, Any] | None
+    problem: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run and its nodes.
+
+    :ivar flow_version: None for a run of a draft.
+    :ivar graph: the snapshot that it executes.
+    """
+
+    id: str
+    flow_id: str
+    flow_name: str
+    flow_version: int | None
+    state: str
+    problems: list[dict[str, Any]]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    trigger: dict[str, Any]
+    inputs: dict[str, Any]
+    nodes: list[NodeView]
+    graph: dict[str, Any]
+    last_seq: int
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """Something that happened in a run."""
+
+    seq: int
+    at: datetime
+    node: str | None
+    attempt: int
+    type: str
+    level: str
+    text: str
+    data: dict[str, Any]
+    masks: list[dict[str, Any]]
+
+
+def view_run(
+    run: Run,
+    flow_name: str,
+    version: int | None,
+    graph: Mapping[str, Any],
+    nodes: Iterable[RunNode],
+) -> RunView:
+    """Make the view of a run; nodes without a row are ``queued``."""
+    rows = {row.node: row for row in nodes}
+    return RunView(
+        id=run.id,
+        flow_id=run.flow_id,
+        flow_name=flow_name,
+        flow_version=version,
+        state=run.state,
+        problems=list(run.problems),
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        trigger=run.trigger,
+        inputs=run.inputs,
+        nodes=[_view_node(node["id"], rows.get(node["id"])) for node in graph.get("nodes", ())],
+        graph=dict(graph),
+        last_seq=run.last_seq,
+        cancel_requested=run.cancel_requested,
+    )
+
+
+def view_event(event: RunEvent) -> EventView:
+    """Make the view of an event."""
+    return EventView(
+        event.seq, event.at, event.node, event.attempt, event.type, event.level, event.text,
+        event.data, event.masks,
+    )
+
+
+def _view_node(node_id: str, row: RunNode | None) -> NodeView:
+    if row is None:
+        return NodeView(node_id, "queued", 1, None, None, None, None)
+    return NodeView(
+        node_id, row.state, row.attempt, row.started_at, row.finished_at, row.outputs, row.problem
+    )

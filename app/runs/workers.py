@@ -1,0 +1,94 @@
+"""Workers: enrolment, their keys, and when they were last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.actor import system_actor
+from app.accounts.environments import get_default_environment
+from app.audit import Action, Who
+from app.ids import utcnow
+from app.keys.tokens import new_signing_key, refusal, verify_token
+from app.runs.models import Worker, WorkerKey
+
+LIVE_FOR = timedelta(seconds=30)
+"""A worker that was seen within this time counts as there."""
+
+
+def enroll_local(session: Session, name: str) -> dict[str, str]:
+    """Enrol the worker of this machine; returns what its key file holds.
+
+    The private key is made here once, for ``tacit up``; it is not stored.
+    """
+    environment = get_default_environment(session)
+    worker = Worker(
+        environment_id=environment.id, name=name, revoked_at=None, last_seen_at=None
+    )
+    session.add(worker)
+    session.flush()
+    private, public = new_signing_key()
+    key = WorkerKey(worker_id=worker.id, public_key=public, revoked_at=None)
+    session.add(key)
+    session.flush()
+    audit.record(
+        session, actor=system_actor(environment.id).who(), action=Action.WORKER_ENROLL,
+        target=name, data={"worker": worker.id, "key": key.id},
+    )
+    return {"worker_id": worker.id, "key_id": key.id, "name": name, "private_key": private}
+
+
+def verify_worker_token(
+    session: Session, kid: str, token: str, audience: str, *required: str
+) -> tuple[Worker, Mapping[str, Any]]:
+    """Check a token signed with an enrolled key; returns the worker and the claims.
+
+    :raises Unauthenticated: unknown or revoked key, another worker's name, or the token fails.
+    """
+    key = session.get(WorkerKey, kid)
+    worker = session.get(Worker, key.worker_id) if key is not None else None
+    if key is None or worker is None:
+        raise refusal("unknown_kid")
+    if key.revoked_at is not None or worker.revoked_at is not None:
+        raise refusal("revoked_kid")
+    claims = verify_token(token, key.public_key, audience, required)
+    if claims["iss"] != key.id or claims["sub"] != worker.id:
+        raise refusal("issuer")
+    return worker, claims
+
+
+def mark_seen(session: Session, worker: Worker, reported: Mapping[str, Any]) -> None:
+    """Note that a worker is there, and what it says of itself."""
+    session.execute(
+        update(Worker)
+        .where(Worker.id == worker.id)
+        .values(last_seen_at=utcnow(), reported=dict(reported)),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def key_state(session: Session, key_id: str) -> Literal["enrolled", "revoked", "unknown"]:
+    """Say what an enrolled key is worth here; a database put back may not know it."""
+    key = session.get(WorkerKey, key_id)
+    worker = session.get(Worker, key.worker_id) if key is not None else None
+    if key is None or worker is None:
+        return "unknown"
+    return "revoked" if key.revoked_at or worker.revoked_at else "enrolled"
+
+
+def count_live_workers(session: Session) -> int:
+    """Count the workers that were seen within the last 30 seconds."""
+    query = select(func.count()).select_from(Worker).where(
+        Worker.last_seen_at > utcnow() - LIVE_FOR, Worker.revoked_at.is_(None)
+    )
+    return session.scalar(query) or 0
+
+
+def describe_worker(worker: Worker, request_id: str | None, address: str | None) -> Who:
+    """Describe a worker to the audit."""
+    return Who("worker", worker.id, worker.name, worker.environment_id, request_id, address)

@@ -1,0 +1,101 @@
+"""Workers: signs of life, claims, and children that died."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.errors import Invalid
+from app.http.problems import request_id
+from app.http.services import services
+from app.ids import is_id
+from app.keys.tokens import decode_public_key, refusal
+from app.runs.claims import LEASE, Claimed, claim_run
+from app.runs.leases import lose_claim
+from app.runs.workers import describe_worker, mark_seen, verify_worker_token
+from app.runtime.credentials import CLAIM, WORKER, read_token, refusals_audited
+
+routes = Blueprint("runtime_workers", __name__, url_prefix="/runtime/v1")
+
+LIMITS = {"events": 100_000, "log_bytes": 16 * 1024 * 1024, "output_bytes": 1024 * 1024}
+"""Most that a run may send: events, bytes of log text, bytes of one node's outputs."""
+
+MAX_REPORT = 16 * 1024
+
+
+@routes.post("/workers/heartbeat")
+def heartbeat() -> Response:
+    """Note that a worker is there."""
+    body = request.get_json()
+    if request.content_length is None or request.content_length > MAX_REPORT:
+        raise Invalid("report_too_large", "A worker's report is up to 16 KiB.")
+    with refusals_audited():
+        token, kid = read_token()
+        with services().db.begin() as session:
+            worker, _ = verify_worker_token(session, kid, token, WORKER)
+            mark_seen(session, worker, body)
+    return jsonify(ok=True, name=worker.name, unix=time.time())
+
+
+@routes.post("/claims")
+def claim() -> Response:
+    """Give a worker's fresh process a run, checked, with a key of its own."""
+    request.get_json()
+    held = services()
+    with refusals_audited():
+        token, kid = read_token()
+        with held.db.begin() as session:
+            worker, claims = verify_worker_token(session, kid, token, CLAIM, "run", "pub")
+            run_id = claims["run"]
+            if not isinstance(run_id, str) or not is_id(run_id):
+                raise refusal("run")
+            who = describe_worker(worker, request_id(), request.remote_addr)
+            claimed = claim_run(session, worker, who, run_id, decode_public_key(claims["pub"]))
+            last_seq = claimed.run.last_seq
+    held.queue.publish(run_id, last_seq)
+    return jsonify(_plan(claimed))
+
+
+@routes.post("/runs/<run_id>/lost")
+def lost(run_id: str) -> Response:
+    """Fail a run whose process died, as its parent says."""
+    body = request.get_json()
+    number, reason = body.get("claim"), body.get("reason")
+    with refusals_audited(run_id=run_id if is_id(run_id) else None):
+        token, kid = read_token()
+        with services().db.begin() as session:
+            worker, _ = verify_worker_token(session, kid, token, WORKER)
+            who = describe_worker(worker, request_id(), request.remote_addr)
+            text = str(reason or "its process died")[:200]
+            changed = lose_claim(
+                session, worker, who, run_id, number if type(number) is int else None, text
+            )
+    if changed:
+        services().queue.publish(run_id, 0)
+    return jsonify(ok=True)
+
+
+def _plan(claimed: Claimed) -> dict[str, Any]:
+    run = claimed.run
+    answer: dict[str, Any] = {"state": claimed.state, "run": run.id, "unix": time.time()}
+    if claimed.claim is None or claimed.flow is None or claimed.environment is None:
+        return answer
+    return {
+        **answer,
+        "claim": claimed.claim.number,
+        "kid": claimed.claim.kid,
+        "next_seq": run.last_seq + 1,
+        "lease_seconds": LEASE.total_seconds(),
+        "deadline_unix": run.deadline.timestamp() if run.deadline else None,
+        "environment": {"id": claimed.environment.id, "name": claimed.environment.name},
+        "flow": {
+            "id": claimed.flow.id, "name": claimed.flow.name, "version": claimed.flow_version,
+        },
+        "inputs": run.inputs,
+        "graph": claimed.graph,
+        "grants": [dataclasses.asdict(grant) for grant in claimed.grants],
+        "limits": LIMITS,
+    }
