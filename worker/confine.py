@@ -110,6 +110,14 @@ def closed_folder() -> Path | None:
     return None
 
 
+def closed_above(folder: Path) -> Path | None:
+    """Return a folder on the way to ``folder`` that other users can't pass, if there is one."""
+    for part in (folder, *folder.absolute().parents):
+        if not stat.S_IMODE(part.stat().st_mode) & 0o001:
+            return part
+    return None
+
+
 def landlock_version() -> int:
     """Return the kernel's version of Landlock; 0 where it has none."""
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))

@@ -10,8 +10,10 @@ import contextlib
 import logging
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -68,8 +70,14 @@ class Parent:
         self._client = RuntimeClient(url, ca)
         self._redis_url = _queue_url(environ.get("TACIT_REDIS_URL", ""))
         self._queues = environ.get("TACIT_QUEUE", "runs:default").replace(",", " ").split()
+        self._scratch = environ.get("TACIT_WORKER_SCRATCH", "")
+        self._own_scratch = not self._scratch
+        if self._own_scratch:
+            self._scratch = tempfile.mkdtemp(prefix="tacit-worker-")
+            Path(self._scratch).chmod(0o711)  # runs may have a user of their own
         self._stable = Stable(
-            {**environ, "TACIT_RUNTIME_URL": url}, _own_urls(environ, url, self._redis_url)
+            {**environ, "TACIT_RUNTIME_URL": url, "TACIT_WORKER_SCRATCH": self._scratch},
+            _own_urls(environ, url, self._redis_url),
         )
         self._confinement: Mapping[str, Any] = {}
         self._horse: Horse | None = None
@@ -80,8 +88,12 @@ class Parent:
 
         :raises ConfigError: something is set up in a way that can't work.
         """
-        self._stable.start()
-        self._confinement = self._wait_ready()
+        try:
+            self._stable.start()
+            self._confinement = self._wait_ready()
+        except BaseException:
+            self._stable.stop()
+            raise
         for sentence in confine.shortcomings(
             confine.Confinement(**self._confinement), self._key_file
         ):
@@ -99,6 +111,8 @@ class Parent:
             self._stopping.set()
             self._stable.stop()
             self._client.close()
+            if self._own_scratch:
+                shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _wait_ready(self) -> Mapping[str, Any]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -208,7 +209,13 @@ def perform(
     except RunLost:
         return "gone"
     finally:
-        for left in surroundings.scratch.iterdir():
+        _empty(surroundings.scratch)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what the run left; the zygote does the rest, so a failure here is none of the run."""
+    with contextlib.suppress(OSError):
+        for left in folder.iterdir():
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:

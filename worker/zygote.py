@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from app.components.registry import registry
+from app.errors import ConfigError
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
@@ -51,6 +52,15 @@ class Zygote:
             environ.get("TACIT_LOG_LEVEL", "INFO").upper(), logging.INFO
         )
         self._user = confine.other_user()
+        if self._user is not None:
+            closed = confine.closed_above(self._scratch)
+            if closed is not None:
+                raise ConfigError(
+                    "scratch_closed",
+                    f"Runs get a user of their own, who can't enter {closed} on the way to "
+                    f"TACIT_WORKER_SCRATCH ({self._scratch}). Set it to a folder open to all, "
+                    "such as one below /tmp or /var/tmp.",
+                )
         self._children: dict[int, Path] = {}
 
     def rehearse(self) -> None:
@@ -85,8 +95,9 @@ class Zygote:
                     break
                 if message.get("spawn"):
                     self._spawn()
-        for pid in list(self._children):
+        for pid, scratch in self._children.items():
             _kill_group(pid)
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _spawn(self) -> None:
         ours, theirs = messages.pair()
@@ -197,7 +208,11 @@ def main() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     control = socket.socket(fileno=number)
     control.set_inheritable(False)
-    zygote = Zygote(control, dict(os.environ))
+    try:
+        zygote = Zygote(control, dict(os.environ))
+    except ConfigError as error:
+        print(error.detail, file=sys.stderr)
+        raise SystemExit(2) from None
     zygote.rehearse()
     zygote.serve()
 
