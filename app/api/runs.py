@@ -6,7 +6,7 @@ from flask import Response
 
 from app.accounts.scopes import Scope
 from app.api.blueprint import api, operation, reply
-from app.api.shapes import EventList, EventOut, EventsQuery, RunList, RunOut, RunsQuery
+from app.api.shapes import EventList, EventOut, EventsQuery, RunGraph, RunList, RunOut, RunsQuery
 from app.http.identity import current_actor
 from app.http.services import services
 from app.http.work import unit_of_work
@@ -39,6 +39,16 @@ def get_run(run_id: str) -> Response:
     with unit_of_work(services().db, actor, read=True) as session:
         view = runs_service.get_run(session, actor, run_id)
     return reply(RunOut.model_validate(view))
+
+
+@api.get("/runs/<id:run_id>/graph")
+@operation(scope=Scope.RUNS_READ, answer=RunGraph, errors=(404,))
+def get_run_graph(run_id: str) -> Response:
+    """Show the graph that a run executes, as it was when the run was started."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        view = runs_service.get_run(session, actor, run_id)
+    return reply(RunGraph(graph=view.graph))
 
 
 @api.get("/runs/<id:run_id>/events")

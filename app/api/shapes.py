@@ -232,6 +232,12 @@ class RunOut(Answer):
     nodes: list[NodeOut]
 
 
+class RunGraph(Answer):
+    """The graph that a run executes, frozen when it was started."""
+
+    graph: dict[str, Any]
+
+
 class RunList(Answer):
     """A page of runs."""
 
