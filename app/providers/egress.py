@@ -115,6 +115,8 @@ class EgressGuard:
         host = read_host(host)
         if host in METADATA_NAMES:
             raise _refused(f"{host}:{port}", "the name of a cloud's metadata service")
+        if self._is_own_name(host, port):
+            raise _own(host, port)
         addresses = self._addresses(host, port, stop)
         if not addresses:
             raise EgressError("host_not_found", f"There is no host called {host}.", retryable=True)
@@ -123,11 +125,7 @@ class EgressGuard:
             if kind is not None:
                 raise _refused(f"{host}:{port}", kind)
         if self._is_own(addresses, port, stop):
-            raise EgressRefused(
-                "egress_refused",
-                f"{host}:{port} belongs to this installation of Tacit. Flows may not connect to "
-                "its listeners, its database or its queue.",
-            )
+            raise _own(host, port)
         return addresses
 
     def connect(self, host: str, port: int, stop: Stop) -> socket.socket:
@@ -180,6 +178,10 @@ class EgressGuard:
         except (OSError, ValueError, UnicodeError):
             return []
 
+    def _is_own_name(self, host: str, port: int) -> bool:
+        """Say whether it is an own place by its very name, whatever DNS knows of it."""
+        return any(own.port == port and own.host.lower() == host for own in self.policy.own)
+
     def _is_own(self, addresses: Iterable[Address], port: int, stop: Stop | None) -> bool:
         for own in self.policy.own:
             if own.port != port:
@@ -201,6 +203,14 @@ class EgressGuard:
 
 def _refused(place: str, kind: str) -> EgressRefused:
     return EgressRefused("egress_refused", f"Runs may not connect to {place}: it is {kind}.")
+
+
+def _own(host: str, port: int) -> EgressRefused:
+    return EgressRefused(
+        "egress_refused",
+        f"{host}:{port} belongs to this installation of Tacit. Flows may not connect to its "
+        "listeners, its database or its queue.",
+    )
 
 
 def _open(address: Address, port: int, stop: Stop, seconds: float) -> socket.socket:

@@ -103,6 +103,12 @@ def test_the_installation_s_own_places_are_refused(own: str, asked: list[str]) -
     guard.check("innocent.example", 8445)
 
 
+def test_an_own_name_is_refused_even_where_dns_fails() -> None:
+    guard = EgressGuard(EgressPolicy(own=(Own("Runtime.example", 8444),)), resolve=answering([]))
+    with pytest.raises(EgressRefused):
+        guard.check("runtime.example.", 8444)
+
+
 def test_own_places_are_read_from_urls() -> None:
     policy = EgressPolicy.of(
         ["https://tacit.example", "rediss://:pw@queue.example", "postgresql+psycopg://u:p@db/x",
