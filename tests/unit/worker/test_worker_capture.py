@@ -1,0 +1,172 @@
+"""Every source of text in a process goes through the masker before the sink sees it.
+
+The captures run in a process of their own, so that pytest's own capturing isn't in the way.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from worker.capture import Lines, describe_exception, describe_message
+from worker.masking import Masker
+
+ROOT = Path(__file__).parents[3]
+CANARY = "CANARY-7f3a9c1e55"
+
+PROGRAM = """
+import json, logging, os, subprocess, sys, threading, time, warnings, ctypes
+from worker.capture import Capture, current_node
+from worker.masking import Masker
+CANARY = "CANARY-7f3a9c1e55"
+masker = Masker()
+masker.register(CANARY, "token", 1)
+out = os.fdopen(os.dup(1), "w")
+seen = []
+def sink(source, level, text, node):
+    seen.append([source, level, text.text, [m.to_json() for m in text.masks], node])
+capture = Capture(masker, sink, level=logging.DEBUG)
+capture.start()
+{body}
+capture.stop()
+out.write(json.dumps(seen))
+out.flush()
+"""
+
+
+def captured(body: str) -> list[list[object]]:
+    program = PROGRAM.replace("{body}", textwrap.dedent(body))
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True,
+                          check=True, timeout=60)
+    assert CANARY.encode() not in done.stdout + done.stderr
+    found: list[list[object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("body", "source", "level", "text"), [
+    ("print('a', CANARY)", "stdout", "info", "a ***"),
+    ("print(CANARY, file=sys.stderr)", "stderr", "warning", "***"),
+    ("sys.stdout.writelines(['a ', CANARY, '\\n'])", "stdout", "info", "a ***"),
+    ("sys.stdout.write(CANARY[:9]); sys.stdout.flush(); time.sleep(0.1); print(CANARY[9:])",
+     "stdout", "info", "***"),
+    ("os.write(1, CANARY.encode())", "stdout", "info", "***"),
+    ("sys.__stdout__.write(CANARY + '\\n'); sys.__stdout__.flush()", "stdout", "info", "***"),
+    ("subprocess.run(['sh', '-c', f'echo child {CANARY}'])", "stdout", "info", "child ***"),
+    ("subprocess.run(['sh', '-c', f'echo {CANARY} >&2'])", "stderr", "warning", "***"),
+    ("libc = ctypes.CDLL(None); libc.puts(CANARY.encode()); libc.fflush(None)",
+     "stdout", "info", "***"),
+    ("logging.getLogger('httpx').debug('GET %s', 'https://h/?k=' + CANARY)",
+     "httpx", "debug", "GET https://h/?k=***"),
+    ("logging.getLogger(CANARY).info('x')", "***", "info", "x"),
+    ("warnings.warn(CANARY)", "py.warnings", "warning", None),
+    ("import structlog; structlog.get_logger().info('event', token=CANARY)",
+     "stdout", "info", None),
+    ("logging.getLogger().error('%s %s', CANARY)", "root", "error", "<withheld: masking failed>"),
+])
+def test_a_source(body: str, source: str, level: str, text: str | None) -> None:
+    found = captured(body)
+    lines = [entry for entry in found if entry[0] == source]
+    assert lines, found
+    assert lines[0][1] == level
+    if text is None:
+        assert any("***" in str(line[2]) for line in lines)
+    else:
+        assert lines[0][2] == text
+
+
+def test_exceptions_that_nobody_caught() -> None:
+    found = captured("""
+    def deep():
+        local = CANARY
+        try:
+            raise KeyError(CANARY)
+        except KeyError as error:
+            caused = ValueError("cause " + CANARY)
+            caused.add_note("note " + CANARY)
+            raise RuntimeError("outer " + CANARY) from caused
+    thread = threading.Thread(target=deep); thread.start(); thread.join()
+    class Bad:
+        def __del__(self): raise ValueError(CANARY)
+    bad = Bad(); del bad
+    try:
+        deep()
+    except RuntimeError:
+        logging.getLogger("lib").exception("it failed")
+        sys.excepthook(*sys.exc_info())
+    """)
+    sources = [entry[0] for entry in found]
+    assert sources == ["thread", "python", "lib", "python"]
+    for entry in (found[0], found[2], found[3]):
+        text = str(entry[2])
+        assert "RuntimeError: outer ***" in text
+        assert "ValueError: cause ***" in text
+        assert "note ***" in text
+        assert "in deep" in text
+    assert "ValueError: ***" in str(found[1][2])
+
+
+def test_lines_know_their_node_and_masks() -> None:
+    found = captured("""
+    token = current_node.set("call")
+    logging.getLogger("x").info("a %s b", CANARY)
+    current_node.reset(token)
+    """)
+    assert found == [
+        ["x", "info", "a *** b", [{"offset": 2, "secret": "token", "version": 1}], "call"]]
+
+
+def test_everything_is_given_back() -> None:
+    found = captured("""
+    capture.stop()
+    print("after", file=sys.stderr)
+    logging.getLogger().warning("after")
+    capture = Capture(masker, sink); capture.start()
+    print("again")
+    """)
+    assert [entry[2] for entry in found] == ["again"]
+
+
+def test_a_child_that_keeps_the_pipe_open_holds_nothing_up() -> None:
+    found = captured("""
+    child = subprocess.Popen(["sleep", "30"])
+    print("a", CANARY)
+    started = time.monotonic()
+    capture.stop()
+    assert time.monotonic() - started < 10
+    child.kill()
+    """)
+    assert [entry[2] for entry in found] == ["a ***"]
+
+
+def test_lines_are_cut_with_their_offsets() -> None:
+    masker = Masker()
+    masker.register(CANARY, "token", 1)
+    stream, lines = masker.stream(), Lines()
+    text = f"one {CANARY}\ntwo\r\n{CANARY} three {CANARY}"
+    found = [line for c in text for line in lines.feed(stream.feed(c))]
+    found += lines.feed(stream.close()) + lines.close()
+    assert [line.text for line in found] == ["one ***", "two", "*** three ***"]
+    assert [[m.offset for m in line.masks] for line in found] == [[4], [], [0, 10]]
+
+
+def test_a_long_line_is_cut_beside_its_masks() -> None:
+    masker = Masker()
+    masker.register(CANARY)
+    lines = Lines()
+    found = lines.feed(masker.mask_text("x" * 16_383 + CANARY + "y" * 10)) + lines.close()
+    assert [line.text for line in found] == ["x" * 16_383, "***yyyyyyyyyy"]
+
+
+def test_a_description_of_an_error_without_a_message() -> None:
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    masker = Masker()
+    assert describe_message(masker, Silent()) == "Silent: its message can't be shown"
+    assert "Silent" in describe_exception(masker, Silent()).text
