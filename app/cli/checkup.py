@@ -120,7 +120,7 @@ def _database(config: Config) -> Iterator[Finding]:
                     return
     finally:
         database.dispose()
-    if migrate.is_current(config):
+    if migrate.current_revision(config) == migrate.head_revision():
         yield Finding("database", "ok", "answers, and its tables are up to date")
     else:
         yield Finding("database", "wrong", "Its tables are not up to date: run “tacit migrate”.")

@@ -22,7 +22,7 @@ from app.vault.grants import Use, spend
 from app.vault.reveal import open_version
 
 routes = Blueprint("runtime_values", __name__)
-_CLAIMS = ("node", "attempt", "item", "purpose", "secret", "version")
+_CLAIMS = ("node", "attempt", "purpose", "secret", "version")
 _PURPOSES = frozenset({"use", "check"})
 
 
@@ -72,7 +72,11 @@ def _read_use(claims: Mapping[str, Any], secret_id: str) -> Use:
         raise refusal("claims")
     if type(claims["attempt"]) is not int or type(claims["version"]) is not int:
         raise refusal("claims")
-    if not (claims["item"] is None or isinstance(claims["item"], str)):
+    # Null outside of a For Each; it has to be said all the same.
+    if "item" not in claims:
+        raise refusal("claims")
+    # PyJWT takes a claim of null for a missing one, so this one is looked for here.
+    if "item" not in claims or not isinstance(claims["item"], str | None):
         raise refusal("claims")
     if claims["secret"] != secret_id or str(claims["version"]) != version:
         raise refusal("secret")
