@@ -54,7 +54,8 @@ export class LogView {
     const time = h("span", { class: "log__t", title: line.at }, this.columns === "full" ? clock(line.at) : offsetText(line.offset));
     const message = h("span", { class: "log__m" });
     if (this.columns === "short") {
-      if (line.label) message.append(h("span", { class: "muted log__who" }, line.label), " ");
+      const said = (line.segments[0]?.text ?? "").startsWith(line.label);
+      if (line.label && !said) message.append(h("span", { class: "muted log__who" }, line.label), " ");
       if (level === "warn" || level === "error") message.append(h("span", { class: `lv lv--${level}` }, level), " ");
     }
     message.append(...drawSegments(line.segments));

@@ -111,7 +111,7 @@ function listbox({ id, secrets, choose, close, current }) {
     return h("p", { class: "combo__none" }, text);
   };
   const option = (secret, index) => {
-    const off = secret.state && secret.state !== "active";
+    const off = secret.state !== "enabled";
     const row = h(
       "div",
       {
