@@ -68,6 +68,7 @@ class Zygote:
         for component in registry():
             component.input_ports()
             component.output_ports()
+            component.prepare()
         masker = Masker()
         masker.register("a rehearsal of the masker")
         masker.mask_text("nothing to see")

@@ -143,6 +143,14 @@ class HttpRequest(Component):
         Port("ok", PortType.BOOLEAN, "OK", help="True for a status from 200 to 299."),
     )
 
+    @classmethod
+    def prepare(cls) -> None:
+        """Load the exchange, and the authorities that TLS trusts."""
+        from app.components.http import exchange  # noqa: F401
+        from app.providers.egress import tls_context
+
+        tls_context()
+
     def run(self, context: Context) -> Mapping[str, Any]:
         """Send the request; see :mod:`app.components.http.exchange`."""
         # Imported here: the server reads declarations and never sends anything.
