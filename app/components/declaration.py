@@ -169,6 +169,11 @@ class Component:
         raise NotImplementedError
 
     @classmethod
+    def prepare(cls) -> None:
+        """Load what ``run`` needs. Called once in the process that runs are forked from, so
+        that no run pays for it; holds no secret and connects nowhere."""
+
+    @classmethod
     @cache
     def fields(cls) -> Mapping[str, ConfigField]:
         """Return the config fields by the name that the graph document uses."""
