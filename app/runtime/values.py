@@ -72,10 +72,7 @@ def _read_use(claims: Mapping[str, Any], secret_id: str) -> Use:
         raise refusal("claims")
     if type(claims["attempt"]) is not int or type(claims["version"]) is not int:
         raise refusal("claims")
-    # Null outside of a For Each; it has to be said all the same.
-    if "item" not in claims:
-        raise refusal("claims")
-    # PyJWT takes a claim of null for a missing one, so this one is looked for here.
+    # Null outside of a For Each; it has to be said all the same. PyJWT takes a null for missing.
     if "item" not in claims or not isinstance(claims["item"], str | None):
         raise refusal("claims")
     if claims["secret"] != secret_id or str(claims["version"]) != version:
