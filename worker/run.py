@@ -89,8 +89,7 @@ class Run:
         self._telemetry = Telemetry(
             self._client, run_id, self._run_token, self._masker,
             first=int(plan.get("next_seq", 1)), limits=Limits.of(plan.get("limits") or {}),
-            lease=float(plan.get("lease_seconds", 15)), on_cancel=self._cancellation.cancel,
-            on_lost=abandon, on_limit=self._stop_at_limit,
+            on_cancel=self._cancellation.cancel, on_lost=abandon, on_limit=self._stop_at_limit,
         )
         self._guard: EgressGuard | None = None
         self._guard_lock = threading.Lock()

@@ -16,6 +16,8 @@ from worker.masking import MaskedText, Masker
 
 FLUSH_SECONDS: Final = 0.05
 BATCH: Final = 100
+BATCH_MOST: Final = 500
+BATCH_BYTES: Final = 512 * 1024
 HEARTBEAT_SECONDS: Final = 4.0
 TEXT_LIMIT: Final = 65_536
 """Characters of one event's text; the rest is left out, and the event says so."""
@@ -24,6 +26,8 @@ DATA_LIMIT: Final = 65_536
 PREVIEW: Final = 8_192
 SEND_PATIENCE: Final = 10.0
 FINISH_PATIENCE: Final = 30.0
+REFUSED: Final = "<withheld: the server couldn't store this event>"
+_REFUSED = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,6 @@ class Telemetry:
         *,
         first: int = 1,
         limits: Limits | None = None,
-        lease: float = 15.0,
         on_cancel: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
         on_limit: Callable[[LimitReached], None] = lambda _limit: None,
@@ -82,7 +85,8 @@ class Telemetry:
         self._made = self._logged = 0
         self._limit: LimitReached | None = None
         self._lost = self._cancelled = self._closing = False
-        self._lease = lease
+        self._most = BATCH_MOST
+        self._refused = -1
         self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
@@ -147,9 +151,8 @@ class Telemetry:
             self._closing = True
         self._wake.set()
         with self._sending:
-            while len(self._waiting) > BATCH * 5:
+            while len(events := self._batch()) < len(self._waiting):
                 self._send_batch(FINISH_PATIENCE)
-            events = self._waiting
             answer = self._call("finish", {
                 "state": state,
                 "problem": self._masker.mask_object(problem).value if problem else None,
@@ -195,13 +198,38 @@ class Telemetry:
                 pause = 1.0
 
     def _send_batch(self, patience: float) -> None:
-        with self._lock:
-            batch = self._waiting[: BATCH * 5]
-        answer = self._call("events", {"events": batch}, patience)
+        batch = self._batch()
+        try:
+            answer = self._call("events", {"events": batch}, patience)
+        except RuntimeRefused as error:
+            if error.status not in _REFUSED:
+                raise
+            # One event that the server can't take must not hold up the others, or the lease.
+            if len(batch) > 1:
+                self._most = len(batch) // 2
+            else:
+                batch[0].update(text=REFUSED, masks=[], data=_bare(batch[0]["data"]))
+                if self._refused == batch[0]["seq"]:
+                    raise
+                self._refused = batch[0]["seq"]
+            return
+        self._most = BATCH_MOST
         stored = answer.get("stored_through")
         last = stored if isinstance(stored, int) else batch[-1]["seq"]
         with self._lock:
             self._waiting = [event for event in self._waiting if event["seq"] > last]
+
+    def _batch(self) -> list[dict[str, Any]]:
+        """The first events that wait, as many as one request should carry."""
+        with self._lock:
+            batch: list[dict[str, Any]] = []
+            size = 0
+            for event in self._waiting[: self._most]:
+                size += len(event["text"]) + len(_json(event["data"]))
+                if batch and size > BATCH_BYTES:
+                    break
+                batch.append(event)
+            return batch
 
     def _call(self, what: str, body: Mapping[str, Any], patience: float) -> dict[str, Any]:
         if self._lost:
@@ -221,6 +249,10 @@ class Telemetry:
             self._cancelled = True
             self._on_cancel()
         return answer
+
+
+def _bare(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"state": data["state"]} if "state" in data else {}
 
 
 def _shortened(masked: MaskedText) -> MaskedText:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -89,7 +90,9 @@ class _Walk:
             return value
         if isinstance(value, (int, float)):
             shown = self.text(repr(value))
-            return value if shown == repr(value) else shown
+            # JSON has no NaN and no infinity.
+            kept = isinstance(value, int) or math.isfinite(value)
+            return value if kept and shown == repr(value) else shown
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
