@@ -99,7 +99,8 @@ notebook octagon-alert octagon-x package panel-bottom panel-left panel-right pap
 pause pencil percent phone play plug plug-zap plus power printer puzzle radio receipt redo-2
 refresh-ccw refresh-cw regex repeat repeat-1 replace rocket rotate-ccw rotate-ccw-key rotate-cw
 route rss ruler save scale scan scissors scroll-text search send server server-cog settings share
-share-2 shield shield-alert shield-check shuffle sigma signature sliders-horizontal
+share-2 shield shield-alert shield-check shuffle sigma signature
+skip-back skip-forward sliders-horizontal
 sparkles split square square-check square-code square-function square-terminal star sticky-note
 stop-circle sun sunrise table tag tags terminal test-tube timer toggle-left toggle-right
 trash-2 triangle-alert type undo-2 unlink unplug upload user user-check user-cog user-round users

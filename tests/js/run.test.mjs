@@ -57,14 +57,14 @@ test("nodes that a finished run never reached are skipped", () => {
   assert.deepEqual(["a", "b", "c"].map((id) => run.shown(id)), ["failed", "skipped", "skipped"]);
 });
 
-test("a rejected run marks the node it blames and leaves the others idle", () => {
+test("a rejected run marks the node it blames and skips the others", () => {
   const run = new RunState("r");
   const problem = { code: "secret_missing", severity: "error", node: "fetch", message: "Secret echo is missing." };
   run.reduce(event(1, { type: "run", data: { state: "rejected" }, level: "error", text: problem.message }));
   run.merge({ state: "rejected", problems: [problem] });
   run.merge({ state: "rejected", problems: [problem] });
   assert.equal(run.problems.length, 1);
-  assert.deepEqual([run.shown("fetch"), run.shown("http")], ["failed", "idle"]);
+  assert.deepEqual([run.shown("fetch"), run.shown("http")], ["rejected", "skipped"]);
   assert.equal(run.final, true);
 });
 

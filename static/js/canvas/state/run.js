@@ -110,7 +110,7 @@ export class RunState {
   shown(id) {
     const node = this.nodes.get(id);
     const blamed = this.problems.some((problem) => problem.node === id);
-    if (this.state === "rejected") return blamed ? "failed" : "idle";
+    if (this.state === "rejected") return blamed ? "rejected" : "skipped";
     if (!node) return this.final ? "skipped" : "queued";
     if (this.final && (node.state === "queued" || node.state === "running")) {
       return this.state === "cancelled" ? "cancelled" : "skipped";

@@ -8,7 +8,11 @@ import { h } from "./dom.js";
 
 const CLICK = 4;
 
-export function bindPointer(view, editor, connecting, { onOpen = () => {} } = {}) {
+/**
+ * `connecting` is graph_connect.js's (null where nothing can be wired); `onOpen(id)` is called when a
+ * node is clicked; `embedded` leaves the plain wheel to the page around the stage.
+ */
+export function bindPointer(view, editor, connecting, { onOpen = () => {}, embedded = false } = {}) {
   const { stage } = view;
   const fingers = new Map();
   const gesture = { now: null, space: false };
@@ -58,7 +62,7 @@ export function bindPointer(view, editor, connecting, { onOpen = () => {} } = {}
   stage.addEventListener(
     "wheel",
     (event) => {
-      if (event.target.closest(".stage__float")) return;
+      if (event.target.closest(".stage__float") || (embedded && !event.ctrlKey && !event.metaKey)) return;
       event.preventDefault();
       const unit = event.deltaMode === 1 ? 16 : 1;
       if (event.ctrlKey || event.metaKey) {

@@ -18,7 +18,8 @@ export const STATES = {
   running: ["loader-circle", "Running"],
   succeeded: ["circle-check", "Succeeded"],
   failed: ["circle-x", "Failed"],
-  skipped: ["forward", "Skipped"],
+  rejected: ["octagon-alert", "Rejected"],
+  skipped: ["skip-forward", "Skipped"],
   cancelled: ["circle-slash", "Cancelled"],
 };
 

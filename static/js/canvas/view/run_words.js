@@ -10,7 +10,7 @@ export const RUN_STATES = {
   failed: ["circle-x", "Failed", "c-bad"],
   rejected: ["octagon-alert", "Rejected", "c-bad"],
   cancelled: ["circle-slash", "Cancelled", "muted"],
-  skipped: ["forward", "Skipped", "muted"],
+  skipped: ["skip-forward", "Skipped", "muted"],
 };
 
 /** The status of a run, [data-testid="run-state"][data-state]. */

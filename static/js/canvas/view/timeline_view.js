@@ -6,8 +6,8 @@ import { timeline } from "../state/run.js";
 import { h, icon, replace, s } from "./dom.js";
 import { STATES } from "./node_element.js";
 
-const BARS = { succeeded: "g-ok", failed: "g-bad", running: "g-run", queued: "g-wait", cancelled: "g-skip", skipped: "g-skip" };
-const TONES = { succeeded: "c-ok", failed: "c-bad", running: "c-run" };
+const BARS = { succeeded: "g-ok", failed: "g-bad", rejected: "g-bad", running: "g-run", queued: "g-wait", cancelled: "g-skip", skipped: "g-skip" };
+const TONES = { succeeded: "c-ok", failed: "c-bad", rejected: "c-bad", running: "c-run" };
 
 /** Draw all rows. options: {icons: bool, axis: bool} */
 export function drawTimeline(root, run, order, label, { icons = false, axis = false } = {}) {
