@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import signal
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ class Installation:
         self._lock = HomeLock(config.home)
         self._supervisor = Supervisor(say)
         self._sockets: dict[str, socket.socket] = {}
-        self._began = time.monotonic()
+        self._place: Path | None = None
 
     def run(self) -> None:
         """Start, look after everything, stop when asked to.
@@ -64,12 +64,15 @@ class Installation:
         finally:
             self._supervisor.stop()
             Running.forget(self._config.home)
+            if self._place:
+                shutil.rmtree(self._place, ignore_errors=True)
         self._say("Stopped.")
 
     def _start(self) -> None:
         self._take_ports()
         user = worker_user()
         place = meeting_place(self._config.home, user.gid if user else None)
+        self._place = place
         if not self._config.redis_url:
             self._start_queue(place, shared=user is not None)
         prepared = self._prepare()
