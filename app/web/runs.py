@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import flash, render_template, request, url_for
+from flask import flash, request, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts.scopes import Scope
@@ -18,7 +18,7 @@ from app.flows.finding import list_flow_names
 from app.http.services import services
 from app.runs import service
 from app.web.findings import as_mapping, panels, split_sentence
-from app.web.hx import go, render
+from app.web.hx import go, render, wants_partial
 from app.web.pages import pages
 from app.web.timeline import Work, timeline
 from app.web.work import work
@@ -86,16 +86,19 @@ def runs() -> str:
 
 @pages.get("/runs/<run_id>")
 def run(run_id: str) -> str:
-    """Show a run: state, problems, nodes, log, timeline."""
+    """Show a run: state, problems, nodes, log, timeline; as a partial, what came ``after``."""
+    after = request.args.get("after", 0, type=int) if wants_partial() else 0
     with work(read=True) as (session, actor):
         view = service.get_run(session, actor, run_id)
-        events = service.list_events(session, actor, run_id, limit=_EVENTS)
+        events = service.list_events(session, actor, run_id, after=after, limit=_EVENTS)
     drawn = {node["id"]: node for node in view.graph.get("nodes", ())}
     nodes = [_node_row(node, drawn.get(node.id, {})) for node in view.nodes]
     labels = {node.id: node.label for node in nodes}
-    return render_template(
+    return render(
         "runs/run.html",
+        "runs/_live.html",
         run=view,
+        oob=wants_partial(),
         problems=panels(
             view.problems, flow_id=view.flow_id, labels=labels,
             can_create=actor.may(Scope.SECRETS_MANAGE),

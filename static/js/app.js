@@ -11,7 +11,7 @@ import { bindLog } from "./pages/log.js";
 import { bindCopy } from "./pages/copy.js";
 
 const binders = [
-  bindTheme, bindToasts, bindForms, bindValueFields, bindTimes, bindKeys, bindPolling, bindLog, bindCopy,
+  bindTheme, bindToasts, bindValueFields, bindForms, bindTimes, bindKeys, bindPolling, bindLog, bindCopy,
 ];
 
 for (const bind of binders) {

@@ -5,8 +5,9 @@ export function confirms(typed, name) {
   return typed === name;
 }
 
-function focusFirstError(root) {
-  const field = root.querySelector("[aria-invalid='true']") ?? root.querySelector("[data-error-summary]");
+/** Go to the first field at fault; a field that is fine keeps the focus. */
+function focusFirstError(document) {
+  const field = document.querySelector("[aria-invalid='true']") ?? document.querySelector("[data-error-summary]");
   field?.focus();
 }
 
@@ -22,7 +23,7 @@ export function bindForms(document) {
   focusFirstError(document);
   for (const input of document.querySelectorAll("[data-confirm-name]")) guard(input);
 
-  document.addEventListener("htmx:afterSwap", (event) => focusFirstError(event.detail.target));
+  document.addEventListener("htmx:afterSettle", () => focusFirstError(document));
   document.addEventListener("input", (event) => {
     if (event.target.matches?.("[data-confirm-name]")) guard(event.target);
   });

@@ -6,6 +6,7 @@ export function bindPolling(document) {
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { elt, requestConfig } = event.detail;
     if (!elt.matches?.("[data-poll]") || requestConfig?.triggeringEvent?.type) return;
+    if (elt.dataset.poll === "run" && document.getElementById("run")?.dataset.live) event.preventDefault();
     if (document.hidden || elt.querySelector("select:focus")) event.preventDefault();
   });
 }
