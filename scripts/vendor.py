@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,30 +129,34 @@ def main() -> int:
 
 def vendor_package(package: Package, folder: Path) -> None:
     """Fetch one package, check its tarball and copy its files to static/vendor."""
-    root = fetch(package, folder)
-    for source, target in package.files.items():
-        put(target, (root / source).read_bytes())
-    if package.spec.startswith("@antv/x6@"):
-        put("x6/x6.css", x6_css(root).encode())
-    if package.spec.startswith("lucide-static@"):
-        put("lucide/icons.js", icons_module(root).encode())
+    with tarfile.open(fetch(package, folder)) as archive:
+
+        def read(name: str) -> bytes:
+            member = archive.extractfile(f"package/{name}")
+            if member is None:
+                raise SystemExit(f"vendor: {package.spec} holds no file {name}")
+            return member.read()
+
+        for source, target in package.files.items():
+            put(target, read(source))
+        if package.spec.startswith("@antv/x6@"):
+            put("x6/x6.css", x6_css(read).encode())
+        if package.spec.startswith("lucide-static@"):
+            put("lucide/icons.js", icons_module(read).encode())
 
 
 def fetch(package: Package, folder: Path) -> Path:
-    """Return the unpacked package; refuse a tarball whose sha512 isn't the one we know."""
+    """Return the package's tarball; refuse one whose sha512 isn't the one we know."""
     npm = shutil.which("npm")
     if npm is None:
         raise SystemExit("vendor: npm is needed to fetch the packages (Debian: apt install npm)")
     command = [npm, "pack", package.spec, "--silent", "--pack-destination", str(folder)]
-    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]  # noqa: S603
-    tarball = folder / name
+    packed = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    tarball = folder / packed.stdout.split()[-1]
     digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
     if f"sha512-{digest}" != package.integrity:
         raise SystemExit(f"vendor: {package.spec} has another hash than expected: sha512-{digest}")
-    target = folder / tarball.stem
-    with tarfile.open(tarball) as archive:
-        archive.extractall(target, filter="data")
-    return target / "package"
+    return tarball
 
 
 def put(name: str, content: bytes) -> None:
@@ -162,11 +166,11 @@ def put(name: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def x6_css(root: Path) -> str:
+def x6_css(read: Callable[[str], bytes]) -> str:
     """Cut the style sheets out of X6's modules: each is one template string named `content`."""
     parts = ["/* Cut from @antv/x6 3.1.8 by scripts/vendor.py; see LICENSE beside it. */\n"]
     for source in X6_STYLES:
-        text = (root / source).read_text()
+        text = read(source).decode()
         body = text.split("export const content = `", 1)[1].rsplit("`", 1)[0]
         if "${" in body or "\\" in body:
             raise SystemExit(f"vendor: {source} is no longer a plain template string")
@@ -174,9 +178,9 @@ def x6_css(root: Path) -> str:
     return "".join(parts)
 
 
-def icons_module(root: Path) -> str:
+def icons_module(read: Callable[[str], bytes]) -> str:
     """Return an ES module with the icons' shapes as data: `{name: [[tag, attributes], …]}`."""
-    nodes = json.loads((root / "icon-nodes.json").read_text())
+    nodes = json.loads(read("icon-nodes.json"))
     lines = [
         f"  {json.dumps(name)}: {json.dumps(nodes[name], separators=(',', ':'))},\n"
         for name in sorted(set(ICON_NAMES.split()) & set(nodes))
