@@ -24,5 +24,5 @@ def render_error(problem: Mapping[str, Any]) -> Response:
     except Exception:
         # Drawing asks the database who is looking. This page asks nobody, not even the context
         # processors, which is why it goes past render_template.
-        page = current_app.jinja_env.get_template("errors/plain.html")
-        return make_response(page.render(problem=problem))
+        plain = current_app.jinja_env.get_template("errors/plain.html")
+        return make_response(plain.render(problem=problem))

@@ -6,7 +6,8 @@ export function bindPolling(document) {
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { elt, requestConfig } = event.detail;
     if (!elt.matches?.("[data-poll]") || requestConfig?.triggeringEvent?.type) return;
-    if (elt.dataset.poll === "run" && document.getElementById("run")?.dataset.live) event.preventDefault();
+    const followed = document.getElementById("run")?.hasAttribute("data-live");
+    if (elt.dataset.poll === "run" && followed) event.preventDefault();
     if (document.hidden || elt.querySelector("select:focus")) event.preventDefault();
   });
 }

@@ -41,6 +41,8 @@ async function open(root) {
 }
 
 function follow({ api, root, editor, view, state }) {
+  // The page's own polling (polling.js) rests from here on.
+  root.dataset.live = "";
   const log = new LogView(document.getElementById("run-log"), { columns: "full" });
   announceIn(root.appendChild(h("div", { class: "sr", role: "status", "aria-live": "polite" })));
   const refresh = refresher();
