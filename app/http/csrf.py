@@ -13,7 +13,7 @@ from flask import Flask, Response, g, request
 
 from app.accounts.tokens import new_random
 from app.errors import Denied
-from app.http.identity import csrf_secret, session_cookie
+from app.http.identity import csrf_secret
 from app.http.services import services
 
 HEADER = "X-CSRF-Token"
@@ -90,7 +90,7 @@ def _derive(secret: str) -> str:
 
 def _write_form_cookie(response: Response) -> Response:
     secret = g.get("form_secret")
-    if secret is not None and session_cookie() is None:
+    if secret is not None:
         response.set_cookie(
             FORM_COOKIE, secret, secure=True, httponly=True, samesite="Lax", path="/"
         )

@@ -253,6 +253,13 @@ def test_a_login_needs_its_token_and_origin_too(installation: Installation) -> N
     assert browser.send("POST", "/login", data={**form, "csrf_token": token}).status_code == 303
 
 
+def test_who_has_the_cookie_of_a_dead_session_can_sign_in(installation: Installation) -> None:
+    _, email = installation.person(Role.ADMIN)
+    browser = installation.browser()
+    browser.client.set_cookie("__Host-tacit", "x" * 43, domain="localhost", secure=True)
+    assert browser.sign_in(email).status_code == 303
+
+
 def test_pages_send_who_is_not_signed_in_to_the_login_and_back(
     installation: Installation,
 ) -> None:
