@@ -40,7 +40,11 @@ async function open(root) {
   if (!FINAL.has(root.dataset.runState)) follow({ api, root, editor, view, state });
 }
 
+/** Follow the run; `data-live` tells the page's own polling (pages/polling.js) to rest meanwhile. */
 function follow({ api, root, editor, view, state }) {
+  root.dataset.live = "true";
+  const lines = [...document.querySelectorAll("#run-log [data-seq]")];
+  state.seq = Math.max(state.seq, ...lines.map((line) => Number(line.dataset.seq)));
   // The page's own polling (polling.js) rests from here on.
   root.dataset.live = "";
   const log = new LogView(document.getElementById("run-log"), { columns: "full" });
@@ -66,6 +70,10 @@ function follow({ api, root, editor, view, state }) {
       state.merge(run);
       changed();
       if (state.final) refresh();
+    },
+    onTrouble(error) {
+      if (error) delete root.dataset.live;
+      else root.dataset.live = "true";
     },
   });
   const clock = setInterval(() => {
