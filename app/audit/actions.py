@@ -27,6 +27,10 @@ class Action(StrEnum):
     SECRET_REVEAL = "secret.reveal"  # noqa: S105
     SECRET_ROTATE = "secret.rotate"  # noqa: S105
     SECRET_DELETE = "secret.delete"  # noqa: S105
+    SECRET_UPDATE = "secret.update"  # noqa: S105
+    SECRET_RESTORE = "secret.restore"  # noqa: S105
+    SECRET_PURGE = "secret.purge"  # noqa: S105
+    SECRET_VERSION = "secret.version"  # noqa: S105
     SECRET_GRANT = "secret.grant"  # noqa: S105
     SECRET_USE = "secret.use"  # noqa: S105
     FLOW_CREATE = "flow.create"

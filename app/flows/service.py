@@ -24,6 +24,7 @@ from app.flows.validation import find_problems, secret_references
 from app.ids import is_id, utcnow
 from app.paging import Page, check_limit, decode_cursor, encode_cursor, like_pattern
 from app.vault.lookup import closest_name, resolve
+from app.vault.uses import Reference, drop_uses, set_uses
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 2000
@@ -69,6 +70,7 @@ def create_flow(
     )
     session.add(flow)
     session.flush()
+    _note_uses(session, flow)
     audit.record(
         session, actor=actor.who(), action=Action.FLOW_CREATE, flow_id=flow.id, target=flow.name
     )
@@ -152,6 +154,7 @@ def save_flow(
         flow.revision += 1
         flow.updated_at = utcnow()
         flow.updated_by = actor.name
+        _note_uses(session, flow)
         audit.record(
             session, actor=actor.who(), action=Action.FLOW_SAVE, flow_id=flow.id,
             target=flow.name, data={"revision": flow.revision},
@@ -173,6 +176,7 @@ def delete_flow(
     flow = _get(session, actor, flow_id, for_update=True)
     _check_revision(flow, if_match)
     flow.deleted_at = utcnow()
+    drop_uses(session, flow.id)
     audit.record(
         session, actor=actor.who(), action=Action.FLOW_DELETE, flow_id=flow.id, target=flow.name
     )
@@ -250,6 +254,20 @@ def version_to_run(
             ". Run its draft, or activate it first.",
         )
     return flow, found
+
+
+def _note_uses(session: Session, flow: Flow) -> None:
+    set_uses(
+        session,
+        environment_id=flow.environment_id,
+        flow_id=flow.id,
+        flow_name=flow.name,
+        scope="draft",
+        references=[
+            Reference(reference.node, reference.name, reference.version)
+            for reference in secret_references(parse_graph(flow.graph))
+        ],
+    )
 
 
 def _view(session: Session, flow: Flow) -> FlowView:

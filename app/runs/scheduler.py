@@ -25,6 +25,7 @@ from app.runs.models import Run
 from app.runs.queue import RunQueue
 from app.runs.states import CLAIMED, RunState
 from app.vault.grants import purge_spent_tokens
+from app.vault.purge import purge_due
 
 TICK = 1.0
 """Seconds between two looks."""
@@ -64,6 +65,7 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
             if ticks % PURGE_EVERY == 0:
                 with services.db.begin() as session:
                     purge_spent_tokens(session)
+                    purge_due(session)
         except (SQLAlchemyError, RedisError, TacitError) as error:
             _log.warning("tick_failed", extra={"error": type(error).__name__})
         ticks += 1

@@ -20,7 +20,11 @@ class Secret(Sealed, Base):
     """
 
     __tablename__ = "secrets"
-    __table_args__ = (UniqueConstraint("environment_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("environment_id", "name"),
+        Index(None, "environment_id", "due_at"),
+        Index(None, "state", "purge_at"),
+    )
     SEALED: ClassVar[tuple[str, ...]] = (
         "id", "environment_id", "name", "state", "active_version", "allowed_hosts",
         "allowed_flows", "revision",
@@ -43,7 +47,9 @@ class Secret(Sealed, Base):
     created_by: Mapped[str] = mapped_column(String(254))
     updated_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_by: Mapped[str] = mapped_column(String(254))
+    last_change: Mapped[str] = mapped_column(String(200), default="")
     rotated_at: Mapped[datetime] = mapped_column(default=utcnow)
+    due_at: Mapped[datetime | None]
     last_accessed_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     purge_at: Mapped[datetime | None]
@@ -93,6 +99,30 @@ class SecretBlob(Base):
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     kek_id: Mapped[str] = mapped_column(String(64), index=True)
     wrapped_dek: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SecretUse(Base):
+    """A node of a flow that names a secret; written when the flow is saved or activated.
+
+    :ivar scope: ``draft``, or ``active`` for the flow's active version.
+    :ivar secret_id: what an activation bound the name to; None in drafts, where names resolve.
+    :ivar pin: the pinned version; None takes the active one.
+    """
+
+    __tablename__ = "secret_uses"
+    __table_args__ = (
+        Index(None, "environment_id", "secret_name"),
+        Index(None, "secret_id"),
+    )
+
+    flow_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    scope: Mapped[str] = mapped_column(String(8), primary_key=True)
+    node: Mapped[str] = mapped_column(String(128), primary_key=True)
+    environment_id: Mapped[str] = mapped_column(Id)
+    flow_name: Mapped[str] = mapped_column(String(200))
+    secret_name: Mapped[str] = mapped_column(String(128))
+    secret_id: Mapped[str | None] = mapped_column(Id)
+    pin: Mapped[int | None]
 
 
 class Grant(Sealed, Base):

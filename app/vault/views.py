@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from app.vault.models import Secret
+from app.vault.models import Secret, SecretVersion
 
 MASK = "***"
 
@@ -34,6 +34,8 @@ class SecretView:
     allowed_flows: list[str] | None
     revision: int
     versions: int
+    deleted_at: datetime | None
+    purge_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,6 @@ class VersionView:
 
 def view_secret(secret: Secret) -> SecretView:
     """Make the view of a row."""
-    due = None
-    if secret.rotation_period_days is not None:
-        due = secret.rotated_at + timedelta(days=secret.rotation_period_days)
     return SecretView(
         id=secret.id,
         name=secret.name,
@@ -69,9 +68,23 @@ def view_secret(secret: Secret) -> SecretView:
         rotated_at=secret.rotated_at,
         last_accessed_at=secret.last_accessed_at,
         rotation_period_days=secret.rotation_period_days,
-        due_at=due,
+        due_at=secret.due_at,
         allowed_hosts=secret.allowed_hosts,
         allowed_flows=secret.allowed_flows,
         revision=secret.revision,
         versions=secret.latest_version,
+        deleted_at=secret.deleted_at,
+        purge_at=secret.purge_at,
+    )
+
+
+def view_version(version: SecretVersion, secret: Secret) -> VersionView:
+    """Make the view of a version's row."""
+    return VersionView(
+        number=version.number,
+        state=version.state,
+        active=version.number == secret.active_version,
+        created_at=version.created_at,
+        created_by=version.created_by,
+        last_accessed_at=version.last_accessed_at,
     )

@@ -97,6 +97,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "secret_uses",
+        sa.Column("flow_id", sa.String(length=36), nullable=False),
+        sa.Column("scope", sa.String(length=8), nullable=False),
+        sa.Column("node", sa.String(length=128), nullable=False),
+        sa.Column("environment_id", sa.String(length=36), nullable=False),
+        sa.Column("flow_name", sa.String(length=200), nullable=False),
+        sa.Column("secret_name", sa.String(length=128), nullable=False),
+        sa.Column("secret_id", sa.String(length=36), nullable=True),
+        sa.Column("pin", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("flow_id", "scope", "node", name=op.f("pk_secret_uses")),
+    )
+    with op.batch_alter_table("secret_uses", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_secret_uses_environment_id_secret_name"),
+            ["environment_id", "secret_name"],
+            unique=False,
+        )
+        batch_op.create_index(batch_op.f("ix_secret_uses_secret_id"), ["secret_id"], unique=False)
+
+    op.create_table(
         "setup_links",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -274,7 +294,9 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=254), nullable=False),
         sa.Column("updated_at", app.db.UtcDateTime(), nullable=False),
         sa.Column("updated_by", sa.String(length=254), nullable=False),
+        sa.Column("last_change", sa.String(length=200), nullable=False),
         sa.Column("rotated_at", app.db.UtcDateTime(), nullable=False),
+        sa.Column("due_at", app.db.UtcDateTime(), nullable=True),
         sa.Column("last_accessed_at", app.db.UtcDateTime(), nullable=True),
         sa.Column("deleted_at", app.db.UtcDateTime(), nullable=True),
         sa.Column("purge_at", app.db.UtcDateTime(), nullable=True),
@@ -288,6 +310,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_secrets")),
         sa.UniqueConstraint("environment_id", "name", name=op.f("uq_secrets_environment_id_name")),
     )
+    with op.batch_alter_table("secrets", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_secrets_environment_id_due_at"),
+            ["environment_id", "due_at"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_secrets_state_purge_at"), ["state", "purge_at"], unique=False
+        )
+
     op.create_table(
         "workers",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -547,6 +579,10 @@ def downgrade() -> None:
 
     op.drop_table("flow_versions")
     op.drop_table("workers")
+    with op.batch_alter_table("secrets", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_secrets_state_purge_at"))
+        batch_op.drop_index(batch_op.f("ix_secrets_environment_id_due_at"))
+
     op.drop_table("secrets")
     with op.batch_alter_table("role_grants", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_role_grants_user_id"))
@@ -571,6 +607,11 @@ def downgrade() -> None:
 
     op.drop_table("spent_tokens")
     op.drop_table("setup_links")
+    with op.batch_alter_table("secret_uses", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_secret_uses_secret_id"))
+        batch_op.drop_index(batch_op.f("ix_secret_uses_environment_id_secret_name"))
+
+    op.drop_table("secret_uses")
     with op.batch_alter_table("login_attempts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_login_attempts_address_at"))
         batch_op.drop_index(batch_op.f("ix_login_attempts_account_at"))
