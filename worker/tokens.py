@@ -97,15 +97,17 @@ def load_identity(path: Path) -> Identity:
             f"The worker's key file {path} can't be opened: {error.strerror}. Enrol this worker "
             "and set TACIT_WORKER_KEY_FILE to the file that it gives.",
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
             raise ConfigError(
                 "worker_key_open",
                 f"The worker's key file {path} has to be a regular file that only its owner can "
                 f"read. Run: chmod 600 {path}",
             )
-        text = file.read(65_536)
+        text = os.read(descriptor, 65_536)
+    finally:
+        os.close(descriptor)
     try:
         document = json.loads(text)
         raw = base64.urlsafe_b64decode(document["private_key"] + "==")

@@ -239,8 +239,13 @@ def runtime_standin(folder: Path) -> Iterator[RuntimeStandin]:
 
         def log_message(self, *_: Any) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that hangs up is no news."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.socket = server_context(files.certificate, files.key).wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False)
     standin.url, standin.ca = f"https://localhost:{server.server_address[1]}", files.ca

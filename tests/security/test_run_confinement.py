@@ -1,0 +1,120 @@
+"""What a run's process can still reach, tried from inside one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker import confine
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import json, os, resource, signal, socket, subprocess, sys
+from pathlib import Path
+from worker import confine
+scratch, hidden, victim = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+confinement = confine.confine(scratch, os.getppid(), uid=confine.other_user())
+def tried(action):
+    try:
+        action()
+        return "done"
+    except OSError as error:
+        return error.strerror
+results = {
+    "confinement": confinement.to_json(),
+    "read_hidden": tried(lambda: hidden.read_text()),
+    "list_hidden": tried(lambda: list(hidden.parent.iterdir())),
+    "write_code": tried(lambda: Path(confine.__file__).open("ab")),
+    "new_file": tried(lambda: (hidden.parent / "new").write_text("x")),
+    "write_tmp": tried(lambda: Path(f"/tmp/tacit-confine-{os.getpid()}").write_text("x")),
+    "write_scratch": tried(lambda: (scratch / "file").write_text("x")),
+    "read_code": tried(lambda: Path(confine.__file__).read_text()),
+    "root_home": tried(lambda: list(Path("/root").iterdir())),
+    "shadow": tried(lambda: Path("/etc/shadow").read_text()),
+    "environ_of_victim": tried(lambda: Path(f"/proc/{victim}/environ").read_bytes()),
+    "memory_of_victim": tried(lambda: Path(f"/proc/{victim}/mem").open("rb")),
+    "kill_victim": tried(lambda: os.kill(victim, 0)),
+    "become_root": tried(lambda: os.setuid(0)) if os.getuid() else "not root before",
+    "core": resource.getrlimit(resource.RLIMIT_CORE),
+    "files": resource.getrlimit(resource.RLIMIT_NOFILE),
+    "child": subprocess.run(["cat", str(hidden)], capture_output=True).stdout.decode(),
+    "shell": subprocess.run(["sh", "-c", "echo works"], capture_output=True).stdout.decode(),
+    "import": tried(lambda: __import__("email.mime.text")),
+}
+print(json.dumps(results))
+"""
+
+
+@pytest.fixture(scope="module")
+def inside() -> Iterator[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="tacit-confine-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        scratch, home = folder / "scratch", folder / "home"
+        scratch.mkdir()
+        home.mkdir()
+        home.chmod(0o755)
+        (user := confine.other_user()) and os.chown(scratch, user, user)
+        hidden = home / "master.key"
+        hidden.write_text("CANARY-master-key")
+        hidden.chmod(0o644)  # only Landlock stands before it
+        victim = subprocess.Popen(["sleep", "60"])
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", PROGRAM, str(scratch), str(hidden), str(victim.pid)],
+                cwd=ROOT, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+            yield json.loads(done.stdout)
+        finally:
+            victim.kill()
+            victim.wait()
+
+
+def test_privileges_are_gone(inside: dict[str, Any]) -> None:
+    confinement = inside["confinement"]
+    assert confinement["no_new_privs"] is True
+    assert confinement["undumpable"] is True
+    if confine.other_user() is not None:
+        assert confinement["uid"] == confine.NOBODY
+        assert inside["become_root"] == "Operation not permitted"
+    assert inside["core"] == [0, 0]
+    assert max(inside["files"]) <= confine.OPEN_FILES
+
+
+def test_what_a_run_needs_is_there(inside: dict[str, Any]) -> None:
+    for name in ("write_scratch", "read_code", "import"):
+        assert inside[name] == "done", name
+    assert inside["shell"] == "works\n"
+
+
+@pytest.mark.skipif(not confine.landlock_version(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize("name", [
+    "read_hidden", "list_hidden", "write_code", "new_file", "write_tmp", "root_home", "shadow",
+    "environ_of_victim", "memory_of_victim",
+])
+def test_files_of_others_are_out_of_reach(inside: dict[str, Any], name: str) -> None:
+    assert inside[name] == "Permission denied"
+    assert inside["child"] == ""
+
+
+@pytest.mark.skipif(confine.landlock_version() < 6, reason="Landlock before version 6")
+def test_processes_of_others_get_no_signals(inside: dict[str, Any]) -> None:
+    assert inside["kill_victim"] == "Operation not permitted"
+
+
+def test_what_is_missing_is_said_plainly(tmp_path: Path) -> None:
+    key = tmp_path / "worker.key"
+    bare = confine.Confinement(os.geteuid(), 0, True, True)
+    sentences = confine.shortcomings(bare, key)
+    assert any("Landlock" in sentence for sentence in sentences)
+    assert any(str(key) in sentence and "master key" in sentence for sentence in sentences)
+    assert confine.shortcomings(confine.Confinement(65534, 7, True, True), key) == []

@@ -1,0 +1,369 @@
+"""The executor: order, parallel branches, failures, cancelling, secrets that stay on their ports."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from app.components.context import Context
+from app.components.declaration import Component, ComponentConfig, field
+from app.components.errors import NodeError
+from app.components.ports import Port, PortType
+from app.components.registry import Registry
+from app.flows.graph import Edge, End, Graph, Node, parse_graph
+from app.providers.egress import EgressGuard
+from worker.cancellation import RunCancellation
+from worker.context import Grant, RunScope
+from worker.engine import Engine, Outcome
+from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.masking import MaskedText, Masker
+
+HERE = __name__
+CANARY = "CANARY-engine-51ab"
+
+
+class StepConfig(ComponentConfig):
+    text: str = field("", label="Text", kind="text")
+    seconds: float = field(0.0, label="Seconds", kind="number")
+    fail: str = field("", label="Fail", kind="text")
+
+
+class Step(Component):
+    """Sleeps, fails or passes on, as its config says; notes what it saw."""
+
+    name = "test.step"
+    title = "Step"
+    help = "Does as it is told."
+    category = "logic"
+    icon = "x"
+    Config = StepConfig
+    inputs = (Port("data", PortType.ANY, "Data"), Port("many", PortType.JSON, multiple=True),
+              Port("token", PortType.SECRET, "Token"))
+    outputs = (Port("text", PortType.TEXT), Port("json", PortType.JSON),
+               Port("secret", PortType.SECRET), Port("number", PortType.NUMBER))
+    running: ClassVar[set[str]] = set()
+    together: ClassVar[int] = 0
+    lock = threading.Lock()
+    seen: ClassVar[dict[str, Any]] = {}
+
+    def run(self, context: Context) -> Mapping[str, Any]:
+        with Step.lock:
+            Step.running.add(context.node_id)
+            Step.together = max(Step.together, len(Step.running))
+        try:
+            return self._work(context)
+        finally:
+            with Step.lock:
+                Step.running.discard(context.node_id)
+
+    def _work(self, context: Context) -> Mapping[str, Any]:
+        config = context.config
+        Step.seen[context.node_id] = (config, context.inputs)
+        if config.seconds:
+            context.cancelled.wait(config.seconds)
+            context.cancelled.raise_if_set()
+        if config.fail == "node":
+            raise NodeError("step_failed", f"The step failed on {config.text}.")
+        if config.fail == "crash":
+            raise ValueError(f"crash with {CANARY}")
+        if config.fail == "exit":
+            raise SystemExit(3)
+        if config.fail == "stubborn":
+            time.sleep(30)
+        if config.fail == "plain_on_secret":
+            return {"secret": "plain"}
+        if config.fail == "secret_on_plain":
+            return {"json": {"deep": [context.fetch_secret()]}}
+        if config.fail == "not_json":
+            return {"json": {1, 2}}
+        if config.fail == "huge":
+            return {"text": "x" * 5_000}
+        if config.fail == "leak":
+            return {"text": context.reveal("token", "https://h:443")}
+        if config.fail == "derive":
+            made = context.derive("user:" + context.reveal("token", "https://h:443"), "token")
+            return {"secret": made}
+        if config.fail == "short":
+            return {"secret": context.derive("ab", "token")}
+        if config.fail == "fetch":
+            return {"secret": context.fetch_secret()}
+        if config.fail == "json":
+            return {"secret": context.fetch_secret().as_structured()}
+        if context.has_secret("token"):
+            Step.seen[context.node_id] = context.reveal("token", "https://h:443")
+        return {"text": config.text or "ok", "json": {"a": config.text}, "number": 3}
+
+
+REGISTRY = Registry({"test.step": f"{HERE}:Step"})
+# importlib's import mode gives this module a name that can't be imported again.
+REGISTRY._loaded["test.step"] = Step()
+
+
+class World:
+    """A scope whose server is the test itself."""
+
+    def __init__(self, deadline: float | None = None) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.masker = Masker()
+        self.cancellation = RunCancellation(
+            None if deadline is None else time.monotonic() + deadline)
+        self.value: str | Exception = CANARY
+        self.lock = threading.Lock()
+
+    def emit(self, kind: str, text: str | MaskedText, *, level: str = "info",
+             data: Mapping[str, Any] | None = None, node: str | None = None,
+             attempt: int = 1) -> None:
+        masked = text if isinstance(text, MaskedText) else self.masker.mask_text(text)
+        with self.lock:
+            self.events.append({"type": kind, "text": masked.text, "level": level, "node": node,
+                                "data": self.masker.mask_object(data or {}).value})
+
+    def fetch(self, grant: Grant, attempt: int) -> str:
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+    def run(self, graph: Graph, grants: tuple[str, ...] = (), **options: Any) -> Outcome:
+        scope = RunScope(
+            "run", {}, {node: Grant(node, "id", "tok", 2, ("h:443",)) for node in grants},
+            self.masker, self.cancellation, self.emit, self.fetch, EgressGuard, Path("/nowhere"))
+        return Engine(graph, REGISTRY, scope, **options).run()
+
+    def states(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for event in self.events:
+            if event["type"] == "node":
+                found.setdefault(event["node"], []).append(event["data"]["state"])
+        return found
+
+    def problem(self, node: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(
+            e["data"]["problem"] for e in self.events
+            if e["node"] == node and "problem" in e["data"])
+        return found
+
+
+def step(name: str, **config: Any) -> Node:
+    disabled = config.pop("disabled", False)
+    return Node(name, "test.step", name, config=config, disabled=disabled)
+
+
+def make(nodes: list[Node], *wires: str) -> Graph:
+    edges = []
+    for wire in wires:
+        source, target = wire.split(">")
+        edges.append(Edge(f"e{len(edges)}", End(*source.split(".")), End(*target.split("."))))
+    return Graph(tuple(nodes), tuple(edges))
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    Step.seen.clear()
+    Step.together = 0
+
+
+def test_values_pass_exactly_and_the_wire_wins() -> None:
+    world = World()
+    world.masker.register("value-that-is-registered", "tok", 1)
+    graph = make(
+        [step("a", text="value-that-is-registered"), step("b", text="typed")],
+        "a.text>b.text", "a.json>b.data", "a.json>b.many", "a.number>b.many")
+    assert world.run(graph) == Outcome("succeeded")
+    config, inputs = Step.seen["b"]
+    assert config.text == "value-that-is-registered"
+    assert inputs == {"data": {"a": "value-that-is-registered"},
+                      "many": [{"a": "value-that-is-registered"}, 3]}
+    done = next(e for e in world.events if e["data"].get("outputs"))
+    assert done["data"]["outputs"]["text"] == "***"
+    assert done["data"]["prevented_leaks"] == 2
+    assert done["level"] == "warning"
+
+
+def test_branches_run_together_and_numbers_become_text() -> None:
+    world = World()
+    names = [f"n{i}" for i in range(8)]
+    graph = make([*(step(n, seconds=0.3) for n in names), step("end")],
+                 *(f"{n}.done>end.start" for n in names), "n0.number>end.text")
+    started = time.monotonic()
+    assert world.run(graph).state == "succeeded"
+    assert time.monotonic() - started < 1.5
+    assert Step.together == 8
+    assert Step.seen["end"][0].text == "3"
+
+
+def test_no_more_than_the_limit_at_once() -> None:
+    world = World()
+    graph = make([step(f"n{i}", seconds=0.05) for i in range(10)])
+    assert world.run(graph, parallel=3).state == "succeeded"
+    assert Step.together <= 3
+
+
+def test_a_failure_skips_what_depends_on_it_and_no_more() -> None:
+    world = World()
+    graph = make(
+        [step("a", fail="node", text="x"), step("b"), step("c"), step("d"), step("e")],
+        "a.done>b.start", "b.done>c.start", "d.done>e.start")
+    outcome = world.run(graph)
+    assert outcome.state == "failed"
+    assert outcome.problem is not None
+    assert (outcome.problem.code, outcome.problem.node) == ("step_failed", "a")
+    assert world.states() == {
+        "a": ["running", "failed"], "b": ["skipped"], "c": ["skipped"],
+        "d": ["running", "succeeded"], "e": ["running", "succeeded"]}
+    skipped = [e["text"] for e in world.events if e["node"] == "c"]
+    assert skipped == ["c skipped: a didn't succeed."]
+
+
+@pytest.mark.parametrize(("fail", "code"), [
+    ("crash", "node_crashed"), ("exit", "node_crashed"),
+    ("plain_on_secret", "plain_on_secret_output"), ("secret_on_plain", "secret_on_plain_output"),
+    ("not_json", "output_not_json"), ("huge", "output_too_large"), ("short", "secret_not_wired"),
+])
+def test_what_a_component_does_wrong_is_a_clear_failure(fail: str, code: str) -> None:
+    world = World()
+    world.masker.register(CANARY, "tok", 2)
+    assert world.run(make([step("a", fail=fail)]), grants=("a",), output_bytes=4_000).state == (
+        "failed")
+    assert world.problem("a")["code"] == code
+    assert CANARY not in repr(world.events)
+    if fail == "crash":
+        assert "ValueError: crash with ***" in repr(world.events)
+        assert "_work" in repr(world.events)  # the traceback is in the log
+
+
+def test_a_secret_reaches_secret_ports_only() -> None:
+    world = World()
+    graph = make([step("f", fail="fetch"), step("use")], "f.secret>use.token")
+    assert world.run(graph, grants=("f",)).state == "succeeded"
+    assert Step.seen["use"] == CANARY
+    assert {"secret": {"secret": "tok", "version": 2}} in [
+        e["data"].get("outputs") for e in world.events]
+    assert CANARY not in repr(world.events)
+
+
+def test_a_secret_into_a_plain_input_is_refused_while_running() -> None:
+    world = World()
+    for target, code in (("data", "secret_into_plain"), ("text", "secret_into_plain")):
+        graph = make([step("f", fail="fetch"), step("use")], f"f.secret>use.{target}")
+        assert world.run(graph, grants=("f",)).state == "failed"
+        assert world.problem("use")["code"] == code
+        world.events.clear()
+    graph = make([step("f"), step("use")], "f.text>use.token")
+    assert world.run(graph).state == "failed"
+    assert world.problem("use")["code"] == "plain_into_secret"
+
+
+def test_a_structured_secret_into_a_text_secret_is_refused() -> None:
+    world = World()
+    world.value = '{"a": "CANARY-inside"}'
+    graph = make([step("f", fail="json"), step("use")], "f.secret>use.token")
+    assert world.run(graph, grants=("f",)).problem is not None
+    assert world.problem("use")["code"] == "secret_not_text"
+    assert "CANARY" not in repr(world.events)
+
+
+def test_a_leak_is_prevented_and_a_derived_value_is_known() -> None:
+    world = World()
+    graph = make([step("f", fail="fetch"), step("leak", fail="leak"),
+                  step("derive", fail="derive")],
+                 "f.secret>leak.token", "f.secret>derive.token")
+    assert world.run(graph, grants=("f",)).state == "succeeded"
+    assert world.masker.mask_text(f"user:{CANARY}!").text == "***!"
+    leaked = next(e for e in world.events if e["node"] == "leak" and "outputs" in e["data"])
+    assert leaked["data"]["prevented_leaks"] == 1
+    assert leaked["data"]["outputs"] == {"text": "***"}
+
+
+@pytest.mark.parametrize(("value", "code", "action"), [
+    (RuntimeRefused(404, "secret_missing", "It is gone."), "secret_missing", "remap_secret"),
+    (RuntimeRefused(503, "vault_locked", "Later."), "vault_locked", None),
+    (RuntimeUnreachable("localhost:1 can't be reached."), "secret_unreachable", None),
+    ("ab", "secret_too_weak", None),
+])
+def test_a_value_that_does_not_come(value: str | Exception, code: str, action: str | None) -> None:
+    world = World()
+    world.value = value
+    assert world.run(make([step("f", fail="fetch")]), grants=("f",)).state == "failed"
+    problem = world.problem("f")
+    assert problem["code"] == code
+    assert (problem["remedy"] or {}).get("action") == action
+
+
+def test_without_a_grant_nothing_is_fetched() -> None:
+    world = World()
+    assert world.run(make([step("f", fail="fetch")])).state == "failed"
+    assert world.problem("f")["code"] == "secret_not_granted"
+
+
+def test_bad_config_and_missing_components() -> None:
+    world = World()
+    graph = make([step("a", seconds="soon"), Node("b", "no.such", "B"), step("c")],
+                 "c.json>a.data")
+    assert world.run(graph).state == "failed"
+    assert world.problem("a")["code"] == "config_invalid"
+    assert world.problem("b")["code"] == "component_not_installed"
+
+
+def test_cancelling_stops_the_waiting_and_the_unstarted() -> None:
+    world = World()
+    graph = make([step("a", seconds=30), step("b"), step("c")],
+                 "a.done>b.start", "b.done>c.start")
+    threading.Timer(0.2, world.cancellation.cancel).start()
+    started = time.monotonic()
+    assert world.run(graph).state == "cancelled"
+    assert time.monotonic() - started < 2
+    assert world.states() == {
+        "a": ["running", "cancelled"], "b": ["cancelled"], "c": ["cancelled"]}
+
+
+def test_a_node_that_will_not_stop_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.engine.STOP_SECONDS", 0.5)
+    world = World()
+    graph = make([step("a", fail="stubborn"), step("b")], "a.done>b.start")
+    threading.Timer(0.2, world.cancellation.cancel).start()
+    started = time.monotonic()
+    assert world.run(graph).state == "cancelled"
+    assert time.monotonic() - started < 3
+    assert world.states()["a"] == ["running", "cancelled"]
+
+
+def test_the_deadline_fails_the_run() -> None:
+    world = World(deadline=0.3)
+    graph = make([step("a", seconds=30), step("b")], "a.done>b.start")
+    outcome = world.run(graph)
+    assert outcome.state == "failed"
+    assert outcome.problem is not None
+    assert outcome.problem.code == "run_timeout"
+    assert world.states()["b"] == ["skipped"]
+
+
+def test_a_disabled_node_is_left_out() -> None:
+    world = World()
+    graph = make([step("a"), step("b", disabled=True), step("c")],
+                 "a.done>b.start", "b.done>c.start")
+    assert world.run(graph).state == "succeeded"
+    assert set(world.states()) == {"a", "c"}
+
+
+def test_the_cost_is_linear() -> None:
+    def seconds(count: int) -> float:
+        nodes = [step(f"n{i}") for i in range(count)]
+        graph = make(nodes, *(f"n{i}.done>n{i + 1}.start" for i in range(count - 1)))
+        started = time.monotonic()
+        assert World().run(graph).state == "succeeded"
+        return time.monotonic() - started
+
+    seconds(50)
+    small, large = seconds(200), seconds(2_000)
+    assert large < max(small, 0.02) * 40
+
+
+def test_a_cycle_never_reaches_the_engine() -> None:
+    document = make([step("a"), step("b")], "a.done>b.start", "b.done>a.start").to_document()
+    with pytest.raises(Exception, match="wait for each other"):
+        parse_graph(document, REGISTRY)
