@@ -30,6 +30,7 @@ ROUTES: tuple[tuple[str, str, str | None], ...] = (
     ("POST", "/flows/{id}/runs", "runs:manage"),
     ("GET", "/runs", "runs:read"),
     ("GET", "/runs/{id}", "runs:read"),
+    ("GET", "/runs/{id}/graph", "runs:read"),
     ("GET", "/runs/{id}/events", "runs:read"),
     ("POST", "/runs/{id}/cancel", "runs:manage"),
 )
