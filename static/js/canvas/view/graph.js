@@ -223,11 +223,7 @@ export class GraphView {
   /** Pan so that a node is in view; does nothing when it already is. */
   reveal(id) {
     const box = this.editor.box(id);
-    const seen = this.visible();
-    const inside =
-      box.x >= seen.x && box.y >= seen.y &&
-      box.x + box.width <= seen.x + seen.width && box.y + box.height <= seen.y + seen.height;
-    if (inside) return;
+    if (holds(this.visible(), box)) return;
     const { scale } = this.transform;
     this.setTransform({
       scale,
@@ -259,8 +255,14 @@ export class GraphView {
     return { x: rect.left + rect.width / 2, y: rect.top + rect.height / 2 };
   }
 
+  /** A smaller stage (the run panel opens) keeps in view what was wholly in view before. */
   #resize() {
+    const { width, height } = this.graph.options;
+    const before = { width: width / this.transform.scale, height: height / this.transform.scale };
+    const [x, y] = [-this.transform.x / this.transform.scale, -this.transform.y / this.transform.scale];
     this.graph.resize(this.stage.clientWidth, this.stage.clientHeight);
+    const all = bounds(this.editor.boxes());
+    if (all && holds({ x, y, ...before }, all) && !holds(this.visible(), all)) this.fit({ max: this.transform.scale });
     for (const listener of this.onTransform) listener(this.transform);
   }
 
@@ -269,4 +271,11 @@ export class GraphView {
     for (const id of [...this.elements.keys()]) elements.delete(this.#cellId("n", id));
     this.graph.dispose();
   }
+}
+
+function holds(outer, inner) {
+  return (
+    inner.x >= outer.x && inner.y >= outer.y &&
+    inner.x + inner.width <= outer.x + outer.width && inner.y + inner.height <= outer.y + outer.height
+  );
 }

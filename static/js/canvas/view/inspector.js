@@ -126,6 +126,7 @@ export class Inspector {
       seal: () => this.editor.history.seal(),
     });
     if (editor) this.editors.set(field.name, { editor, error });
+    if (editor && this.editor.readOnly) disable(editor.element);
     const label = h(
       "div",
       { class: "field__label" },
@@ -235,6 +236,10 @@ export class Inspector {
     const control = field?.querySelector("input, textarea, select, button");
     (control ?? this.root.querySelector(".insp__body input, .insp__body textarea, .insp__body button"))?.focus();
   }
+}
+
+function disable(element) {
+  for (const control of [element, ...element.querySelectorAll("input, textarea, select, button")]) control.disabled = true;
 }
 
 function wireSection(title, rows) {

@@ -17,6 +17,7 @@ import { bindKeys, showTable } from "./keys.js";
 import { bindMinimap } from "./minimap.js";
 import { bindPalette } from "./palette.js";
 import { ProblemsPanel } from "./problems_panel.js";
+import { bindRemedies } from "./remedies.js";
 import { Running } from "./running.js";
 import { bindSaving } from "./saving.js";
 import { Secrets } from "./secrets.js";
@@ -49,7 +50,8 @@ function failed(error) {
 
 function build(api, catalog, { body: flow, etag }) {
   const stage = hook("canvas");
-  const editor = new Editor({ graph: flow.graph, problems: flow.problems, catalog });
+  const readOnly = root.dataset.editable === "false";
+  const editor = new Editor({ graph: flow.graph, problems: flow.problems, catalog, readOnly });
   const secrets = new Secrets(api);
   const view = new GraphView(stage, editor);
   const connecting = new Connecting(view, editor);
@@ -82,11 +84,8 @@ function build(api, catalog, { body: flow, etag }) {
     panels.open();
     inspector.focusField(problem.field ?? problem.port);
   };
-  const remedy = (problem) => {
-    jump(problem);
-    if (problem.remedy?.action === "create_secret") window.open("/secrets/new", "_blank", "noopener");
-    announce(problem.message);
-  };
+  const openSecrets = () => hook("inspector").querySelector('[data-testid="secret-picker"]')?.click();
+  const remedy = bindRemedies({ editor, jump, openSecrets });
   const problems = new ProblemsPanel(hook("problems"), find("#problems-list"), editor, { jump, remedy });
   const pointer = bindPointer(view, editor, connecting, { onOpen: panels.open });
   stage.addEventListener("click", (event) => {
@@ -119,6 +118,7 @@ function build(api, catalog, { body: flow, etag }) {
   const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy });
   const running = new Running({
     api, editor, autosave, drawer, view, flow, button: hook("run"),
+    allowed: root.dataset.runnable !== "false",
     onRefused: (error) => {
       announce(`The run didn't start. ${error.message}`);
       if (error.problems?.length) problems.toggle(true);
@@ -135,6 +135,8 @@ function build(api, catalog, { body: flow, etag }) {
   });
   view.fit();
   secrets.load();
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("node")) jump({ node: asked.get("node"), field: asked.get("field") });
   root.dataset.ready = "true";
 }
 
@@ -148,6 +150,7 @@ function failedToStart(error) {
 
 /** Add a node where it was dropped; else to the right of the selected one, or at the centre. */
 function placeNode({ editor, view, component, client }) {
+  if (editor.readOnly) return null;
   const id = editor.add(component, client ? dropped(view.toGraph(client)) : beside(editor, view));
   if (!client) view.reveal(id);
   view.focusNode(id);

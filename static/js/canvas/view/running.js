@@ -5,17 +5,23 @@ import { announce } from "./announce.js";
 import { followRun } from "./run_feed.js";
 
 const TICK = 120;
+const NOT_ALLOWED = "Your role here doesn't let you start runs.";
 
 export class Running {
-  constructor({ api, editor, autosave, drawer, view, flow, button, onRefused }) {
-    Object.assign(this, { api, editor, autosave, drawer, view, flow, button, onRefused });
+  constructor({ api, editor, autosave, drawer, view, flow, button, allowed = true, onRefused }) {
+    Object.assign(this, { api, editor, autosave, drawer, view, flow, button, allowed, onRefused });
     this.feed = null;
     this.starting = false;
     button.addEventListener("click", () => this.start());
+    if (!allowed) {
+      button.setAttribute("aria-disabled", "true");
+      button.title = NOT_ALLOWED;
+    }
   }
 
   /** Save, then run the draft as it is drawn. */
   async start() {
+    if (!this.allowed) return announce(NOT_ALLOWED);
     if (this.starting) return;
     this.#setStarting(true);
     try {

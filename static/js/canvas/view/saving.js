@@ -29,9 +29,10 @@ export function bindSaving({ api, editor, flow, etag, label, banner }) {
   window.addEventListener("beforeunload", (event) => {
     if (autosave.dirty || autosave.state === "saving") event.preventDefault();
   });
+  document.addEventListener("visibilitychange", () => document.hidden && autosave.dirty && autosave.flush());
   window.addEventListener("online", () => autosave.state === "retrying" && autosave.flush());
   label.dataset.state = "saved";
-  label.textContent = `Saved ${clockText(new Date(flow.updated_at ?? Date.now()))}`;
+  label.textContent = editor.readOnly ? "View only" : `Saved ${clockText(new Date(flow.updated_at ?? Date.now()))}`;
 
   function hide() {
     banner.hidden = true;
