@@ -102,8 +102,8 @@ def _same_disk(one: Path, other: Path) -> bool:
 def _database(config: Config) -> Iterator[Finding]:
     from sqlalchemy import text
 
-    from app import migrate
     from app.db import Database, build_engine
+    from app.migrate import current_revision, head_revision
 
     check_installed(config)
     database = Database(build_engine(config.database_url))
@@ -120,7 +120,7 @@ def _database(config: Config) -> Iterator[Finding]:
                     return
     finally:
         database.dispose()
-    if migrate.current_revision(config) == migrate.head_revision():
+    if current_revision(config) == head_revision():
         yield Finding("database", "ok", "answers, and its tables are up to date")
     else:
         yield Finding("database", "wrong", "Its tables are not up to date: run “tacit migrate”.")

@@ -79,16 +79,16 @@ def prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
 
 
 def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
-    from app import migrate
     from app.accounts import bootstrap
     from app.accounts.people import has_users
     from app.keys import installation
     from app.keys.ca import ensure_tls
+    from app.migrate import upgrade
 
     # First of all, so that a wrong key stops the start before anything is written.
     installation.ensure_keys(config)
     tls = ensure_tls(config.home, [config.host, config.bind])
-    migrate.upgrade(config)
+    upgrade(config)
     services = load_factory("open_services")(config)
     setup_token = None
     with services.db.begin() as session:

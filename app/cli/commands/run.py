@@ -84,14 +84,14 @@ def scheduler() -> None:
 @click.command()
 def migrate() -> None:
     """Bring the database up to date, making the keys and the database on the first call."""
-    from app import migrate as migrations
     from app.cli.places import prepare_home
     from app.keys import installation
+    from app.migrate import upgrade
 
     config = load_config()
     prepare_home(config.home)
     installation.ensure_keys(config)
-    migrations.upgrade(config)
+    upgrade(config)
     click.echo("The database is up to date.")
 
 
