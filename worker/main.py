@@ -25,8 +25,9 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from redis import Redis
+from redis.exceptions import RedisError
 
-from app.errors import ConfigError, TacitError
+from app.errors import ConfigError, TacitError, Unavailable
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
@@ -87,6 +88,7 @@ class Parent:
         """Work until told to stop.
 
         :raises ConfigError: something is set up in a way that can't work.
+        :raises Unavailable: the queue doesn't answer at the start.
         """
         try:
             self._stable.start()
@@ -107,6 +109,12 @@ class Parent:
                     name=f"{self._identity.worker_id}-{os.getpid()}-{os.urandom(3).hex()}",
                 )
                 worker.work(logging_level="WARNING", burst=burst)
+        except RedisError as error:
+            raise Unavailable(
+                "queue_unreachable",
+                f"The queue (TACIT_REDIS_URL) doesn't answer: {type(error).__name__}. Start it, "
+                "or set TACIT_REDIS_URL to the one that runs.",
+            ) from None
         finally:
             self._stopping.set()
             self._stable.stop()

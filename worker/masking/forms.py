@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import shlex
 import urllib.parse
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ PEM_LINE_LENGTH = 8
 LEAF_LIMIT = 2_000
 """Leaves of one structured value that are registered; the vault takes at most 200."""
 
+# Characters that no notation but hex and base64 writes another way.
+_UNCHANGED = re.compile(r"[A-Za-z0-9_.\-]*")
 _WRAPS = (64, 76)  # PEM and MIME (RFC 7468, RFC 2045) break base64 at these widths
 
 
@@ -54,38 +57,46 @@ def forms_of(value: str) -> tuple[set[str], set[str]]:
     if is_weak(value):
         words.update(part for part in (value, value.strip()) if is_maskable(part))
         return anywhere, words
-    for part in _parts(value):
+    encoded: set[str] = set()
+    for part, with_encodings in _parts(value):
         if not is_maskable(part):
             continue
         if is_weak(part):
             words.add(part)
-        else:
-            anywhere.add(part)
+            continue
+        anywhere.add(part)
+        if with_encodings and part not in encoded:
+            encoded.add(part)
             anywhere.update(form for form in _encodings(part) if len(form) >= STRONG_LENGTH)
     return anywhere, words - anywhere
 
 
-def _parts(value: str) -> Iterator[str]:
-    """The value itself, and the pieces of it that are secrets in their own right."""
-    yield value
+def _parts(value: str) -> Iterator[tuple[str, bool]]:
+    """The value and the pieces of it that are secrets in their own right.
+
+    The second item says whether the encoded forms count too.
+    """
+    yield value, True
     trimmed = value.strip()
-    yield trimmed
+    yield trimmed, True
     # A strong value can trim to a weak one (spaces around a PIN); the word rule then applies.
     if len(trimmed) >= 2 and trimmed[0] == trimmed[-1] and trimmed[0] in "\"'":
-        yield trimmed[1:-1]
-    yield strip_controls(value)
+        yield trimmed[1:-1], True
+    yield strip_controls(value), True
     yield from _lines(value)
     yield from _leaves(value)
 
 
-def _lines(value: str) -> Iterator[str]:
+def _lines(value: str) -> Iterator[tuple[str, bool]]:
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) < 2:
         return
     filled = [line for line in lines if line]
     for separator in ("\n", "\r\n", "\r", " ", ""):
-        yield separator.join(lines).strip()
-        yield separator.join(filled)
+        # Each long line has its encoded forms already; the whole needs them as files have it.
+        with_encodings = separator in ("\n", "\r\n")
+        yield separator.join(lines).strip(), with_encodings
+        yield separator.join(filled), with_encodings
     in_pem = False
     body: list[str] = []
     for line in filled:
@@ -93,15 +104,15 @@ def _lines(value: str) -> Iterator[str]:
             in_pem, body = True, []
         elif line.startswith("-----END "):
             in_pem = False
-            yield "".join(body)  # the body on one line, as environment files carry it
+            yield "".join(body), True  # the body on one line, as environment files carry it
         elif len(line) >= (PEM_LINE_LENGTH if in_pem else LINE_LENGTH):
             body.append(line)
-            yield line
+            yield line, True
         else:
             body.append(line)
 
 
-def _leaves(value: str) -> Iterator[str]:
+def _leaves(value: str) -> Iterator[tuple[str, bool]]:
     """Text and numbers inside a JSON object or list, and the document written anew."""
     if value.lstrip()[:1] not in ("{", "["):
         return
@@ -110,11 +121,12 @@ def _leaves(value: str) -> Iterator[str]:
     except (ValueError, RecursionError):
         return
     for separators in ((",", ":"), (", ", ": ")):
-        yield json.dumps(document, separators=separators)
-        yield json.dumps(document, separators=separators, ensure_ascii=False)
-        yield json.dumps(document, separators=separators, sort_keys=True)
-    yield json.dumps(document, indent=2, ensure_ascii=False)
-    yield repr(document)
+        for in_ascii, sort in ((True, False), (False, False), (True, True)):
+            yield json.dumps(
+                document, separators=separators, ensure_ascii=in_ascii, sort_keys=sort
+            ), True
+    yield json.dumps(document, indent=2, ensure_ascii=False), False
+    yield repr(document), False
     pending, count = [document], 0
     while pending and count < LEAF_LIMIT:
         item = pending.pop()
@@ -124,21 +136,22 @@ def _leaves(value: str) -> Iterator[str]:
             pending.extend(item)
         elif isinstance(item, str):
             count += 1
-            yield item
-            yield item.strip()
+            yield item, True
+            yield item.strip(), True
             yield from _lines(item)
         elif isinstance(item, (int, float)) and not isinstance(item, bool):
             count += 1
-            yield repr(item)
+            yield repr(item), True
 
 
 def _encodings(text: str) -> Iterator[str]:
     data = text.encode("utf-8", "surrogatepass")
-    yield from _json(text)
-    yield from _python(text, data)
-    yield from _url(text)
-    yield from _markup(text)
-    yield from _quoted(text)
+    if _UNCHANGED.fullmatch(text) is None:
+        yield from _json(text)
+        yield from _python(text, data)
+        yield from _url(text)
+        yield from _markup(text)
+        yield from _quoted(text)
     yield data.hex()
     yield data.hex().upper()
     yield from _base64(data)

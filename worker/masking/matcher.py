@@ -118,8 +118,9 @@ class Matcher:
         self._search = build([seed for seed, _ in self._seeds]) if seeds else None
         self._ordered = sorted({*anywhere, *(form + _AFTER_WORD for form in words)})
         self._longest = max(map(len, self._ordered), default=0)
-        prefixes = sorted({form[:_PREFIX] for form in self._ordered})
-        self._prefix_search = build(prefixes) if prefixes else None
+        self._build = build
+        self._prefixes: Literals | None = None
+        self._lock = threading.Lock()
 
     def find(self, data: bytes, before: str = "") -> list[Match]:
         """Return every match in ``data``; ``before`` is the character that stood before it.
@@ -146,12 +147,12 @@ class Matcher:
         ``len(data)`` where there is none. A whole-word form counts as continued by the character
         after it, which decides whether it was one.
         """
-        if self._prefix_search is None:
+        if not self._ordered:
             return len(data)
         window = max(0, len(data) - self._longest + 1)
         tail = data[window:]
         starts: Iterable[int] = sorted(
-            {end - _PREFIX for _, end in self._prefix_search.find(tail)}
+            {end - _PREFIX for _, end in self._prefix_search().find(tail)}
             | set(range(max(0, len(tail) - _PREFIX + 1), len(tail)))
         )
         for start in starts:
@@ -160,6 +161,13 @@ class Matcher:
             if place < len(self._ordered) and self._ordered[place].startswith(suffix):
                 return window + start
         return len(data)
+
+    def _prefix_search(self) -> Literals:
+        """The beginnings of all forms; only streams need them."""
+        with self._lock:
+            if self._prefixes is None:
+                self._prefixes = self._build(sorted({form[:_PREFIX] for form in self._ordered}))
+            return self._prefixes
 
 
 def _is_word(data: bytes, start: int, stop: int, before: str) -> bool:

@@ -79,6 +79,10 @@ class MaskStream:
         self._reset()
         return result
 
+    def whole(self, text: str) -> MaskedText:
+        """Mask a text that is all there is, on a stream that was not used yet."""
+        return self._guarded(text, final=True)
+
     def _guarded(self, chunk: str, *, final: bool) -> MaskedText:
         try:
             return self._advance(chunk, final)
@@ -95,14 +99,15 @@ class MaskStream:
         if not text:
             return MaskedText("")
         matcher = self._matcher()
-        if controls.has_controls(text):
-            cut = self._cut_controls(text, final, matcher)
-        else:
-            cut = self._cut_plain(text, final, matcher)
-        return self._emit(cut)
-
-    def _cut_plain(self, text: str, final: bool, matcher: Matcher) -> _Cut:
         data = text.encode("utf-8", "surrogatepass")
+        plain = controls.is_plain(data)
+        if plain or not controls.has_controls(text):
+            cut = self._cut_plain(data, final, matcher)
+        else:
+            cut = self._cut_controls(text, final, matcher)
+        return self._emit(cut, plain)
+
+    def _cut_plain(self, data: bytes, final: bool, matcher: Matcher) -> _Cut:
         matches = matcher.find(data, self._before_seen)
         if self._before_kept != self._before_seen:
             matches += matcher.find(data, self._before_kept)
@@ -148,20 +153,21 @@ class MaskStream:
         self._pending = text[raw:]
         return cut
 
-    def _emit(self, cut: _Cut) -> MaskedText:
+    def _emit(self, cut: _Cut, plain: bool) -> MaskedText:
+        written = _decode if plain else _escape
         spans = _union(cut.matches, self._covered)
         out: list[str] = []
         masks: list[Mask] = []
         length = position = 0
         for start, stop, owner in spans:
             if owner is not None:
-                gap = controls.escape(_decode(cut.data[position:start]))
+                gap = written(cut.data[position:start])
                 out += (gap, MASK)
                 masks.append(Mask(length + len(gap), owner.name, owner.version))
                 length += len(gap) + len(MASK)
             position = stop
         if position < cut.end:
-            out.append(controls.escape(_decode(cut.data[position : cut.end])))
+            out.append(written(cut.data[position : cut.end]))
         self._covered = max(position - cut.end, -1) if spans else -1
         return MaskedText("".join(out), tuple(masks))
 
@@ -245,6 +251,10 @@ def _before_return(data: bytes, end: int) -> int:
 
 def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
+
+
+def _escape(data: bytes) -> str:
+    return controls.escape(_decode(data))
 
 
 def _last(data: bytes) -> str:

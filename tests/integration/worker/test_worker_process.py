@@ -338,6 +338,7 @@ def test_everything_ends_with_a_killed_parent(
     ("TACIT_RUNTIME_URL", "http://localhost:1", "TACIT_RUNTIME_URL"),
     ("TACIT_REDIS_URL", "redis://queue.example.com:6379", "needs TLS"),
     ("TACIT_REDIS_URL", "", "TACIT_REDIS_URL"),
+    ("TACIT_REDIS_URL", "unix:///nowhere", "doesn't answer"),
 ])
 def test_settings_that_cannot_work_are_said_plainly(
     standin: RuntimeStandin, tmp_path: Path, name: str, value: str, words: str
