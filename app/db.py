@@ -74,10 +74,15 @@ class Base(DeclarativeBase):
 
 
 def build_engine(url: str) -> Engine:
-    """Make the engine; call it after any fork, since connections don't survive one."""
+    """Make the engine; call it after any fork, since connections don't survive one.
+
+    Its errors name statements without their parameters: tracebacks end up in logs.
+    """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=32)
-    engine = create_engine(url, pool_size=16, max_overflow=48)
+        return create_engine(
+            url, pool_pre_ping=True, pool_size=16, max_overflow=32, hide_parameters=True
+        )
+    engine = create_engine(url, pool_size=16, max_overflow=48, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _pragmas(dbapi: Any, _record: object) -> None:
