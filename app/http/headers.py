@@ -7,8 +7,10 @@ from flask import Flask, Response, request
 from app.config import Config
 from app.http.problems import request_id
 
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-_ALWAYS = {
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts for which no HSTS is sent."""
+
+ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -16,7 +18,10 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+"""The headers of every answer of every listener."""
+
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+"""The content security policy of what is no page."""
 
 
 def page_policy(live_origin: str) -> str:
@@ -31,16 +36,16 @@ def page_policy(live_origin: str) -> str:
 def register(app: Flask, config: Config) -> None:
     """Set the headers of every response of the application."""
     policy = page_policy(config.live_url)
-    hsts = config.host not in _LOCAL
+    hsts = config.host not in LOCAL
 
     @app.after_request
     def _set(response: Response) -> Response:
         headers = response.headers
-        for name, value in _ALWAYS.items():
+        for name, value in ALWAYS.items():
             headers[name] = value
         headers["X-Request-Id"] = request_id()
         headers["Content-Security-Policy"] = (
-            policy if response.mimetype == "text/html" else _NOTHING
+            policy if response.mimetype == "text/html" else NOTHING
         )
         if hsts:
             headers["Strict-Transport-Security"] = "max-age=31536000"

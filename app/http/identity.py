@@ -19,9 +19,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import service as accounts
 from app.accounts.actor import Actor
-from app.accounts.sessions import TOUCH_EVERY, touch_session
+from app.accounts.sessions import touch_session
+from app.accounts.signed_in import find_signed_in
 from app.db import Database
-from app.errors import NotFound, Unauthenticated
+from app.errors import Unauthenticated
 from app.http.problems import request_id
 from app.http.requests import address
 from app.http.services import services
@@ -123,43 +124,17 @@ def _token_actor(db: Database, header: str) -> Actor:
 
 
 def _session_identity(db: Database, cookie: str) -> Identity | None:
-    now = utcnow()
+    name = request.headers.get(ENVIRONMENT_HEADER) if request.path.startswith("/api/") else None
     with db.read() as session:
-        found = accounts.find_session(session, cookie, now=now)
-        if found is None:
-            return None
-        row, user = found
-        name = request.headers.get(ENVIRONMENT_HEADER) if request.path.startswith("/api/") else None
-        environment = (
-            accounts.get_default_environment(session)
-            if name is None
-            else accounts.find_environment(session, name)
+        found = find_signed_in(
+            session, cookie, environment=name, request_id=request_id(), address=address()
         )
-        scopes = (
-            accounts.scopes_of(session, user.id, environment.id) if environment else frozenset()
-        )
-        if environment is None or (name is not None and not scopes):
-            raise NotFound(
-                "environment_not_found",
-                f"There is no environment of that name. {ENVIRONMENT_HEADER} takes its name, "
-                "such as “default”.",
-            )
-        actor = Actor(
-            kind="session",
-            name=user.email,
-            environment_id=environment.id,
-            scopes=scopes,
-            user_id=user.id,
-            request_id=request_id(),
-            address=address(),
-            session_id=row.id,
-            authenticated_at=row.authenticated_at,
-        )
-        identity = Identity(actor, csrf_secret=row.csrf_secret)
-    if now - row.last_seen_at >= TOUCH_EVERY:
+    if found is None:
+        return None
+    if found.stale and found.actor.session_id is not None:
         with db.begin() as session:
-            touch_session(session, row.id, now)
-    return identity
+            touch_session(session, found.actor.session_id, utcnow())
+    return Identity(found.actor, csrf_secret=found.csrf_secret)
 
 
 def _unauthorized() -> BaseResponse:

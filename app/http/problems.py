@@ -53,10 +53,12 @@ def problem(
     title: str | None = None,
     field: str | None = None,
     problems: tuple[Mapping[str, Any], ...] = (),
+    of_request: str | None = None,
 ) -> dict[str, Any]:
     """Make the fields of a problem.
 
     :param field: the input field at fault; becomes one entry of ``problems`` if there are none.
+    :param of_request: the request's id; by default that of Flask's current request.
     """
     if field and not problems:
         problems = (
@@ -69,7 +71,7 @@ def problem(
         "status": status,
         "code": code,
         "detail": detail,
-        "request_id": request_id(),
+        "request_id": of_request or request_id(),
     }
     if problems:
         body["problems"] = [dict(item) for item in problems]

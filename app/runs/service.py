@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem
@@ -25,8 +26,8 @@ from app.runs.states import TERMINAL, RunState
 from app.runs.views import EventView, NodeView, RunView, view_event, view_run
 
 __all__ = [
-    "EventView", "NodeView", "RunView", "cancel_run", "get_run", "list_events", "list_runs",
-    "start_run",
+    "EventView", "NodeView", "RunView", "cancel_run", "get_run", "get_state", "list_events",
+    "list_runs", "start_run",
 ]
 
 MAX_INPUT_BYTES = 256 * 1024
@@ -49,8 +50,10 @@ def start_run(
     :raises NotFound: there is no such flow or version here.
     :raises Invalid: ``flow_has_problems``, with all of them; secrets that can't be resolved are
         not among them, they end the run as ``rejected``. Or the inputs are too large.
+    :raises Locked: ``frozen``.
     """
     actor.require(Scope.RUNS_MANAGE)
+    refuse_frozen(session, actor.environment_id)
     flow, snapshot = version_to_run(session, actor, flow_id, version)
     graph = parse_graph(snapshot.graph)
     problems = problems_of(session, actor.environment_id, graph, flow.id)
@@ -118,6 +121,16 @@ def list_runs(
     rows = list(session.scalars(query.order_by(Run.id.desc()).limit(limit + 1)))
     following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
     return Page(_views(session, rows[:limit], nodes=True), following)
+
+
+def get_state(session: Session, actor: Actor, run_id: str) -> RunState:
+    """Tell a run's state and nothing else.
+
+    :raises Denied: the actor lacks ``runs:read``.
+    :raises NotFound: there is no such run here.
+    """
+    actor.require(Scope.RUNS_READ)
+    return RunState(_get(session, actor, run_id).state)
 
 
 def list_events(
