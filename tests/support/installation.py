@@ -45,10 +45,14 @@ class Installation:
     _number: int = field(default=0)
 
     @classmethod
-    def make(cls, home: Path, *, redis_url: str = "") -> Installation:
-        """Make everything in ``home``."""
+    def make(cls, home: Path, *, redis_url: str = "", database_url: str = "") -> Installation:
+        """Make everything in ``home``; SQLite, unless another empty database is named."""
         config = Config.load(
-            {"TACIT_HOME": str(home), "TACIT_REDIS_URL": redis_url or "redis://localhost:1/0"}
+            {
+                "TACIT_HOME": str(home),
+                "TACIT_REDIS_URL": redis_url or "redis://localhost:1/0",
+                "TACIT_DATABASE_URL": database_url,
+            }
         )
         key_files.ensure_keys(config)
         engine = build_engine(config.database_url)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.accounts import service as accounts
 from app.accounts.models import LoginSession, User
@@ -126,9 +126,7 @@ def test_a_password_hash_written_in_sql_opens_nothing(installation: Installation
     _, email = installation.person(Role.ADMIN)
     _, other = installation.person(Role.VIEWER)
     with installation.services.db.engine.begin() as connection:
-        known = connection.exec_driver_sql(
-            "select password_hash from users where email = ?", (other,)
-        ).scalar_one()
+        known = connection.scalar(select(User.password_hash).where(User.email == other))
         connection.execute(
             update(User).where(User.email == email).values(password_hash=known)
         )
