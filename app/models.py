@@ -1,5 +1,6 @@
 """Every table, imported once, so that migrations and their tests see all of them."""
 
+from app.accounts import freeze
 from app.accounts import models as accounts
 from app.audit import models as audit
 from app.flows import models as flows
@@ -7,4 +8,4 @@ from app.keys import models as keys
 from app.runs import models as runs
 from app.vault import models as vault
 
-__all__ = ["accounts", "audit", "flows", "keys", "runs", "vault"]
+__all__ = ["accounts", "audit", "flows", "freeze", "keys", "runs", "vault"]

@@ -24,7 +24,8 @@ INSTALLATION = "installation"
 
 Outcome = Literal["ok", "denied", "failed"]
 _PENDING = "audit_pending"
-_EMPTY = b"\0" * 32
+FIRST_LINK = b"\0" * 32
+"""What the first event of a chain is linked to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def _seal_pending(session: Session) -> None:
         for event in rows:
             head.seq += 1
             event["seq"] = head.seq
+            event["key_id"] = head.key_id = seals.audit_key_id
             head.mac = event["mac"] = seals.mac_audit(head.mac, chained_fields(event))
         session.execute(insert(AuditEvent), rows)
     session.flush()
@@ -148,7 +150,7 @@ def _lock_head(session: Session, name: str, seals: Seals) -> AuditChain:
     head = session.scalar(query)
     if head is None:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        values = {"name": name, "seq": 0, "mac": _EMPTY, "key_id": seals.audit_key_id}
+        values = {"name": name, "seq": 0, "mac": FIRST_LINK, "key_id": seals.audit_key_id}
         session.execute(dialect.insert(AuditChain).values(**values).on_conflict_do_nothing())
         head = session.scalars(query).one()
     return head

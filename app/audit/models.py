@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id
+from app.keys.sealed import Sealed
 
 
 class AuditEvent(Base):
@@ -39,6 +40,7 @@ class AuditEvent(Base):
     request_id: Mapped[str | None] = mapped_column(String(64))
     address: Mapped[str | None] = mapped_column(String(64))
     data: Mapped[dict[str, Any]]
+    key_id: Mapped[str] = mapped_column(String(16))
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
@@ -51,3 +53,14 @@ class AuditChain(Base):
     seq: Mapped[int]
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     key_id: Mapped[str] = mapped_column(String(16))
+
+
+class AuditAnchor(Sealed, Base):
+    """Where a chain begins after old events were purged: the last purged one's link."""
+
+    __tablename__ = "audit_anchors"
+    SEALED: ClassVar[tuple[str, ...]] = ("chain", "seq", "mac")
+
+    chain: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seq: Mapped[int]
+    mac: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -1,8 +1,8 @@
-"""Reading the audit. Who may is decided above: this room knows nothing of scopes."""
+"""Reading the audit: filtered pages, and the export as JSON lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,80 +10,88 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.audit.actions import Action
+from app.audit.events import INSTALLATION, Who, chained_fields, record
 from app.audit.models import AuditEvent
-from app.errors import Invalid
 from app.paging import Page, check_limit, decode_cursor, encode_cursor
 
 
 @dataclass(frozen=True, slots=True)
-class EventView:
-    """An event as readers see it."""
+class AuditFilter:
+    """Which events to show; None shows all."""
 
-    seq: int
-    at: datetime
-    actor_kind: str
-    actor_name: str
-    action: str
-    outcome: str
-    secret_id: str | None
-    flow_id: str | None
-    run_id: str | None
-    node: str | None
-    target: str | None
-    request_id: str | None
-    address: str | None
-    data: Mapping[str, Any]
+    action: str | None = None
+    outcome: str | None = None
+    actor: str | None = None
+    secret_id: str | None = None
+    flow_id: str | None = None
+    run_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def list_events(
     session: Session,
-    environment_id: str,
+    reader: Who,
+    wanted: AuditFilter,
     *,
-    secret_id: str | None = None,
+    installation: bool = False,
     cursor: str | None = None,
     limit: int = 50,
-) -> Page[EventView]:
-    """List the events of an environment's chain, newest first.
+) -> Page[AuditEvent]:
+    """List events of the reader's environment, newest first. The caller has authorised it.
 
-    :param secret_id: those of one secret only.
+    :param installation: list the installation's own events (logins, keys) instead.
     :raises Invalid: the cursor or limit can't be taken.
     """
     check_limit(limit)
-    query = select(AuditEvent).where(AuditEvent.chain == environment_id)
-    if secret_id is not None:
-        query = query.where(AuditEvent.secret_id == secret_id)
+    chain = INSTALLATION if installation else reader.environment_id
+    query = select(AuditEvent).where(AuditEvent.chain == chain)
+    for column, value in (
+        (AuditEvent.action, wanted.action),
+        (AuditEvent.outcome, wanted.outcome),
+        (AuditEvent.actor_name, wanted.actor),
+        (AuditEvent.secret_id, wanted.secret_id),
+        (AuditEvent.flow_id, wanted.flow_id),
+        (AuditEvent.run_id, wanted.run_id),
+    ):
+        if value:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(AuditEvent.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEvent.at < wanted.until)
     if cursor:
-        query = query.where(AuditEvent.seq < _position(cursor))
+        (last,) = decode_cursor(cursor, 1)
+        query = query.where(AuditEvent.seq < (int(last) if last.isdigit() else 0))
     rows = list(session.scalars(query.order_by(AuditEvent.seq.desc()).limit(limit + 1)))
     following = encode_cursor(str(rows[limit - 1].seq)) if len(rows) > limit else None
-    return Page([_view(row) for row in rows[:limit]], following)
+    return Page(rows[:limit], following)
 
 
-def _position(cursor: str) -> int:
-    (text,) = decode_cursor(cursor, 1)
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Invalid(
-            "cursor_invalid",
-            "This cursor is not one that this list gave out. Start again without it.",
-            field="cursor",
-        )
-    return int(text)
-
-
-def _view(row: AuditEvent) -> EventView:
-    return EventView(
-        seq=row.seq,
-        at=row.at,
-        actor_kind=row.actor_kind,
-        actor_name=row.actor_name,
-        action=row.action,
-        outcome=row.outcome,
-        secret_id=row.secret_id,
-        flow_id=row.flow_id,
-        run_id=row.run_id,
-        node=row.node,
-        target=row.target,
-        request_id=row.request_id,
-        address=row.address,
-        data=row.data,
+def access_timeline(session: Session, secret_id: str, limit: int = 50) -> list[AuditEvent]:
+    """Return the newest accesses to a secret's values: grants, uses, reveals and denials."""
+    accesses = (Action.SECRET_GRANT, Action.SECRET_USE, Action.SECRET_REVEAL, Action.WORKER_DENY)
+    query = select(AuditEvent).where(
+        AuditEvent.secret_id == secret_id, AuditEvent.action.in_(accesses)
     )
+    return list(session.scalars(query.order_by(AuditEvent.at.desc()).limit(limit)))
+
+
+def export_events(session: Session, reader: Who, chain: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the events of one chain (None: of all) in order, as they are chained, with links.
+
+    :param reader: who exports; the export is audited in this transaction.
+    """
+    record(session, actor=reader, action=Action.AUDIT_EXPORT, target=chain)
+    query = select(AuditEvent).order_by(AuditEvent.chain, AuditEvent.seq)
+    if chain is not None:
+        query = query.where(AuditEvent.chain == chain)
+    for event in session.scalars(query.execution_options(yield_per=500)):
+        yield {**as_fields(event), "mac": event.mac.hex()}
+
+
+def as_fields(event: AuditEvent) -> dict[str, Any]:
+    """Return what an event's link covers."""
+    columns = AuditEvent.__table__.columns
+    return chained_fields({column.name: getattr(event, column.name) for column in columns})

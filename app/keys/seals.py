@@ -67,11 +67,25 @@ class Seals:
         expected_id, expected = self.mac_row(kind, fields)
         return key_id == expected_id and mac is not None and hmac.compare_digest(mac, expected)
 
-    def mac_audit(self, previous: bytes, event: Mapping[str, Any]) -> bytes:
-        """Return the link of the audit chain: HMAC over the link before it and the event."""
+    def mac_audit(
+        self, previous: bytes, event: Mapping[str, Any], key_id: str | None = None
+    ) -> bytes:
+        """Return the link of the audit chain: HMAC over the link before it and the event.
+
+        :param key_id: the key that the event was linked with; None for the present one.
+        :raises KeyError: that key is not held any more.
+        """
+        if key_id is not None and key_id != self.audit_key_id:
+            raise KeyError(key_id)
         body = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         message = encode_fields("tacit/audit", previous, body)
         return hmac.new(self.audit_key, message, hashlib.sha256).digest()
+
+    def sign_checkpoint(self, body: str) -> str:
+        """Return the HMAC of a checkpoint's text, in hex."""
+        return hmac.new(
+            self.audit_key, encode_fields("tacit/checkpoint", body), hashlib.sha256
+        ).hexdigest()
 
 
 def _key_id(key: bytes) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit
+from app.accounts.freeze import refuse_frozen
 from app.accounts.models import Environment
 from app.accounts.scopes import Scope
 from app.accounts.service import current_scopes
@@ -80,11 +81,13 @@ def claim_run(
 
     :param public_key: the Ed25519 key that was made for this claim, raw.
     :raises NotFound: there is no such run in the worker's environment.
+    :raises Locked: ``frozen``; the run stays queued.
     """
     query = select(Run).where(Run.id == run_id, Run.environment_id == worker.environment_id)
     run = session.scalar(query.with_for_update()) if is_id(run_id) else None
     if run is None:
         raise NotFound("run_not_found", "There is no such run in this worker's environment.")
+    refuse_frozen(session, run.environment_id)
     if run.state != RunState.QUEUED:
         return Claimed("gone", run)
     now = utcnow()

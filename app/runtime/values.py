@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app import audit
+from app.accounts.freeze import refuse_frozen
 from app.audit import Action
 from app.errors import Denied, Unavailable
 from app.http.problems import request_id
@@ -42,6 +43,7 @@ def value(secret_id: str) -> Response:
             owner, claims = hold_run(session, kid, token, VALUE, None, *_CLAIMS)
             use = _read_use(claims, secret_id)
             require_current(owner)
+            refuse_frozen(session, owner.run.environment_id)
             if owner.run.cancel_requested:
                 raise Denied("run_cancelled", "This run is being cancelled; it gets no values.")
             if not may_use_secrets(session, owner.run):

@@ -17,6 +17,15 @@ depends_on = None
 def upgrade() -> None:
 
     op.create_table(
+        "audit_anchors",
+        sa.Column("chain", sa.String(length=36), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("mac_key_id", sa.String(length=16), nullable=False),
+        sa.Column("row_mac", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("chain", name=op.f("pk_audit_anchors")),
+    )
+    op.create_table(
         "audit_chains",
         sa.Column("name", sa.String(length=36), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -44,6 +53,7 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(length=64), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=True),
         sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
         sa.Column("mac", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_events")),
         sa.UniqueConstraint("chain", "seq", name=op.f("uq_audit_events_chain_seq")),
@@ -65,6 +75,16 @@ def upgrade() -> None:
         sa.Column("created_at", app.db.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_environments")),
         sa.UniqueConstraint("name", name=op.f("uq_environments_name")),
+    )
+    op.create_table(
+        "freezes",
+        sa.Column("place", sa.String(length=36), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("by", sa.String(length=254), nullable=False),
+        sa.Column("at", app.db.UtcDateTime(), nullable=False),
+        sa.Column("mac_key_id", sa.String(length=16), nullable=False),
+        sa.Column("row_mac", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_freezes")),
     )
     op.create_table(
         "installation",
@@ -619,6 +639,7 @@ def downgrade() -> None:
     op.drop_table("login_attempts")
     op.drop_table("keks")
     op.drop_table("installation")
+    op.drop_table("freezes")
     op.drop_table("environments")
     with op.batch_alter_table("audit_events", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_events_secret_id_at"))
@@ -626,3 +647,4 @@ def downgrade() -> None:
 
     op.drop_table("audit_events")
     op.drop_table("audit_chains")
+    op.drop_table("audit_anchors")
