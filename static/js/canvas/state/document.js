@@ -23,7 +23,14 @@ export function parseDocument(json) {
     rest,
     nodes: new Map(nodes.map((node) => [node.id, structuredClone(node)])),
     edges: new Map(edges.map((edge) => [edge.id, structuredClone(edge)])),
+    version: 0,
+    touched: new Map(),
   };
+}
+
+/** The version at which a node, or a wire at it, changed last: what is drawn from it is stale before. */
+export function touchedAt(document, nodeId) {
+  return document.touched.get(nodeId) ?? 0;
 }
 
 /** The JSON form: what is sent to the server. */
@@ -40,7 +47,13 @@ export function serialize(document) {
 export function apply(document, operation) {
   const perform = OPERATIONS[operation.op];
   if (!perform) throw new DocumentError(`unknown operation ${operation.op}`);
-  return perform(document, operation);
+  const edge = operation.edge ?? (operation.op === "edge.remove" ? document.edges.get(operation.id) : null);
+  const inverse = perform(document, operation);
+  document.version += 1;
+  for (const id of edge ? [edge.source.node, edge.target.node] : [operation.id ?? operation.node.id]) {
+    document.touched.set(id, document.version);
+  }
+  return inverse;
 }
 
 const OPERATIONS = {
@@ -103,53 +116,52 @@ export function freeLabel(document, title) {
   }
 }
 
-/** Wires that end at this input, in document order. */
+/** Wires that end at this input (or any input of the node), in document order. */
 export function wiresInto(document, nodeId, port) {
-  return [...document.edges.values()].filter(
-    ({ target }) => target.node === nodeId && (port === undefined || target.port === port),
-  );
+  const found = wiresOf(document).into.get(nodeId) ?? [];
+  return port === undefined ? [...found] : found.filter(({ target }) => target.port === port);
 }
 
-/** Wires that leave this output, in document order. */
+/** Wires that leave this output (or any output of the node), in document order. */
 export function wiresFrom(document, nodeId, port) {
-  return [...document.edges.values()].filter(
-    ({ source }) => source.node === nodeId && (port === undefined || source.port === port),
-  );
+  const found = wiresOf(document).from.get(nodeId) ?? [];
+  return port === undefined ? [...found] : found.filter(({ source }) => source.port === port);
+}
+
+const indexes = new WeakMap();
+
+/** The wires by node, made once a version. */
+function wiresOf(document) {
+  const known = indexes.get(document);
+  if (known?.version === document.version) return known;
+  const made = { version: document.version, into: new Map(), from: new Map() };
+  const put = (map, id, edge) => (map.has(id) ? map.get(id).push(edge) : map.set(id, [edge]));
+  for (const edge of document.edges.values()) {
+    put(made.into, edge.target.node, edge);
+    put(made.from, edge.source.node, edge);
+  }
+  indexes.set(document, made);
+  return made;
 }
 
 /** True when `to` can be reached from `from` along wires. */
 export function reaches(document, from, to) {
-  const next = new Map();
-  for (const { source, target } of document.edges.values()) {
-    if (!next.has(source.node)) next.set(source.node, []);
-    next.get(source.node).push(target.node);
-  }
-  const seen = new Set();
-  const waiting = [from];
-  while (waiting.length) {
-    const id = waiting.pop();
-    if (id === to) return true;
-    if (seen.has(id)) continue;
-    seen.add(id);
-    waiting.push(...(next.get(id) ?? []));
-  }
-  return false;
+  return from === to || walk(from, (id) => wiresFrom(document, id).map(({ target }) => target.node)).has(to);
 }
 
 /** The nodes that come before a node along wires, itself not included unless in a circle. */
 export function ancestors(document, id) {
-  const sources = new Map();
-  for (const { source, target } of document.edges.values()) {
-    if (!sources.has(target.node)) sources.set(target.node, []);
-    sources.get(target.node).push(source.node);
-  }
+  return walk(id, (other) => wiresInto(document, other).map(({ source }) => source.node));
+}
+
+function walk(start, next) {
   const seen = new Set();
-  const waiting = [...(sources.get(id) ?? [])];
+  const waiting = next(start);
   while (waiting.length) {
-    const next = waiting.pop();
-    if (seen.has(next)) continue;
-    seen.add(next);
-    waiting.push(...(sources.get(next) ?? []));
+    const id = waiting.pop();
+    if (seen.has(id)) continue;
+    seen.add(id);
+    waiting.push(...next(id));
   }
   return seen;
 }

@@ -4,7 +4,7 @@
 // Topics: "document" (with {reason}), "selection", "problems", "run", "view" (what is unfolded).
 
 import { addNode, connect, moveNodes, removeCells, renameNode, setField } from "./commands.js";
-import { parseDocument, runOrder, serialize } from "./document.js";
+import { parseDocument, runOrder, serialize, touchedAt } from "./document.js";
 import { bounds, nodeShape } from "./geometry.js";
 import { History } from "./history.js";
 import { Problems } from "./problems.js";
@@ -26,6 +26,7 @@ export class Editor {
   /** Take another document (first load, or a reload after a conflict): history starts anew. */
   load(graph, problems = []) {
     this.document = parseDocument(graph);
+    this.shapes = new Map();
     this.history = new History(this.document);
     this.problems = new Problems(problems);
     this.selection.prune(this.document);
@@ -49,9 +50,15 @@ export class Editor {
 
   // ---- shapes ----
 
+  /** The node's shape (geometry.js), remembered until the node or a wire at it changes. */
   shape(nodeId) {
-    const node = this.document.nodes.get(nodeId);
-    return nodeShape(this.document, this.catalog, node, this.expanded.has(nodeId));
+    const version = touchedAt(this.document, nodeId);
+    const expanded = this.expanded.has(nodeId);
+    const known = this.shapes.get(nodeId);
+    if (known?.version === version && known.expanded === expanded) return known.shape;
+    const shape = nodeShape(this.document, this.catalog, this.document.nodes.get(nodeId), expanded);
+    this.shapes.set(nodeId, { version, expanded, shape });
+    return shape;
   }
 
   box(nodeId) {

@@ -5,7 +5,7 @@
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
 import { bounds, fitTransform } from "../state/geometry.js";
-import { wiresFrom, wiresInto } from "../state/document.js";
+import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
 import { createNodeElement, drawNode } from "./node_element.js";
 import { elements, registerShapes } from "./graph_shapes.js";
 
@@ -20,6 +20,7 @@ export class GraphView {
     this.stage = stage;
     this.editor = editor;
     this.elements = new Map();
+    this.wires = new Set();
     this.transform = { scale: 1, x: 0, y: 0 };
     this.onTransform = new Set();
     this.prefix = `${Math.random().toString(36).slice(2)}:`;
@@ -41,23 +42,37 @@ export class GraphView {
     });
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(stage);
-    for (const topic of ["document", "view"]) editor.on(topic, () => this.sync());
-    for (const topic of ["selection", "problems", "run"]) editor.on(topic, () => this.redraw());
+    this.drawn = { document: null, version: 0, selection: new Set() };
+    editor.on("document", () => this.sync());
+    editor.on("view", ({ node }) => this.#syncNodes([node]));
+    editor.on("selection", () => this.#redrawSelection());
+    for (const topic of ["problems", "run"]) editor.on(topic, () => this.redraw());
     this.sync();
   }
 
   // ---- cells ----
 
-  /** Make X6's cells equal to the document. */
+  /** Make X6's cells equal to the document; only what was touched since the last time is looked at. */
   sync() {
-    const { nodes, edges } = this.editor.document;
-    for (const id of [...this.elements.keys()]) if (!nodes.has(id)) this.#dropNode(id);
-    for (const cell of this.graph.getEdges()) {
-      if (!edges.has(cell.getProp("edgeId"))) cell.remove();
+    const { document } = this.editor;
+    const fresh = this.drawn.document !== document;
+    const since = fresh ? -1 : this.drawn.version;
+    Object.assign(this.drawn, { document, version: document.version });
+    for (const id of [...this.elements.keys()]) if (!document.nodes.has(id)) this.#dropNode(id);
+    for (const id of [...this.wires]) if (!document.edges.has(id)) this.#dropWire(id);
+    this.#syncNodes([...document.nodes.keys()].filter((id) => touchedAt(document, id) > since));
+  }
+
+  #syncNodes(ids) {
+    const { document } = this.editor;
+    const edges = new Set();
+    for (const id of ids) {
+      this.#syncNode(document.nodes.get(id));
+      for (const edge of [...wiresInto(document, id), ...wiresFrom(document, id)]) edges.add(edge);
     }
-    for (const node of nodes.values()) this.#syncNode(node);
-    for (const edge of edges.values()) this.#syncEdge(edge);
-    this.redraw();
+    for (const edge of edges) this.#syncEdge(edge);
+    for (const id of ids) this.drawOne(id);
+    for (const edge of edges) this.#drawEdge(edge);
   }
 
   #cellId(kind, id) {
@@ -88,11 +103,17 @@ export class GraphView {
     this.graph.getCellById(this.#cellId("n", id))?.remove();
   }
 
+  #dropWire(id) {
+    this.wires.delete(id);
+    this.graph.getCellById(this.#cellId("w", id))?.remove();
+  }
+
   #syncEdge(edge) {
     const ends = this.#ends(edge);
     const id = this.#cellId("w", edge.id);
     const cell = this.graph.getCellById(id);
-    if (!ends) return cell?.remove();
+    if (!ends) return this.#dropWire(edge.id);
+    this.wires.add(edge.id);
     const shape = `tacit-${ends.type}`;
     if (cell && cell.shape === shape) {
       if (cell.getProp("signature") !== ends.signature) {
@@ -136,6 +157,17 @@ export class GraphView {
     const { document } = this.editor;
     for (const id of document.nodes.keys()) this.drawOne(id, now);
     for (const edge of document.edges.values()) this.#drawEdge(edge);
+  }
+
+  #redrawSelection() {
+    const { nodes, edges } = this.editor.selection;
+    const { document } = this.editor;
+    const now = new Set([...nodes, ...edges]);
+    for (const id of new Set([...this.drawn.selection, ...now])) {
+      if (document.nodes.has(id)) this.drawOne(id);
+      if (document.edges.has(id)) this.#drawEdge(document.edges.get(id));
+    }
+    this.drawn.selection = now;
   }
 
   drawOne(id, now = Date.now()) {

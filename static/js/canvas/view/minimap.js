@@ -5,27 +5,40 @@ import { bounds } from "../state/geometry.js";
 import { replace, s } from "./dom.js";
 
 export function bindMinimap(svg, view, editor) {
-  let waiting = false;
-  const draw = () => {
-    waiting = false;
+  const boxes = s("g");
+  const frame = s("rect", { class: "mm-v", rx: 10, "vector-effect": "non-scaling-stroke" });
+  svg.append(boxes, frame);
+  let all = null;
+  const drawFrame = () => {
     const seen = view.visible();
-    const area = bounds([...editor.boxes(), seen]);
-    if (!area) return replace(svg);
+    const area = bounds(all ? [all, seen] : [seen]);
     const pad = Math.max(area.width, area.height) * 0.04;
-    svg.setAttribute(
-      "viewBox",
-      `${area.x - pad} ${area.y - pad} ${area.width + 2 * pad} ${area.height + 2 * pad}`,
-    );
-    replace(svg, [...editor.document.nodes.values()].map((node) => box(editor, node)), frame(seen));
+    svg.setAttribute("viewBox", `${area.x - pad} ${area.y - pad} ${area.width + 2 * pad} ${area.height + 2 * pad}`);
+    for (const name of ["x", "y", "width", "height"]) frame.setAttribute(name, seen[name]);
   };
-  const schedule = () => {
-    if (!waiting) requestAnimationFrame(draw);
-    waiting = true;
+  const drawAll = () => {
+    all = editor.bounds();
+    replace(boxes, [...editor.document.nodes.values()].map((node) => box(editor, node)));
+    drawFrame();
   };
-  for (const topic of ["document", "selection", "view"]) editor.on(topic, schedule);
-  view.onTransform.add(schedule);
+  const [soonAll, soonFrame] = [once(drawAll), once(drawFrame)];
+  for (const topic of ["document", "selection", "view"]) editor.on(topic, soonAll);
+  view.onTransform.add(soonFrame);
   bindLook(svg, view);
-  schedule();
+  soonAll();
+}
+
+/** Do it in the next frame, once however often it is asked for. */
+function once(act) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      act();
+    });
+  };
 }
 
 function box(editor, node) {
@@ -33,10 +46,6 @@ function box(editor, node) {
   const secret = editor.catalog.find(node.component)?.handles_secrets;
   const name = editor.selection.nodes.has(node.id) ? "mm-sel" : secret ? "mm-s" : "mm-n";
   return s("rect", { class: name, x, y, width, height, rx: 14 });
-}
-
-function frame({ x, y, width, height }) {
-  return s("rect", { class: "mm-v", x, y, width, height, rx: 10, "vector-effect": "non-scaling-stroke" });
 }
 
 function bindLook(svg, view) {
