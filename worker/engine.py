@@ -24,7 +24,7 @@ from worker.nodes import NodeResult, NodeRunner
 
 PARALLEL: Final = 8
 """Nodes of one run that work at the same time."""
-STOP_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 2.0
 """How long a cancelled run waits for nodes that don't look at the cancellation."""
 
 RunState = Literal["succeeded", "failed", "cancelled"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app.ids import iso, utcnow
 from worker.client import RuntimeClient
-from worker.errors import LimitReached, RunLost, RuntimeRefused, RuntimeUnreachable
+from worker.errors import LimitReached, RunLost, RuntimeRefused
 from worker.masking import MaskedText, Masker
 
 FLUSH_SECONDS: Final = 0.05
@@ -193,8 +193,9 @@ class Telemetry:
                 pause = FLUSH_SECONDS
             except RunLost:
                 return
-            except (RuntimeUnreachable, RuntimeRefused):
-                # The events stay and are sent again; the lease decides how long that helps.
+            except Exception:
+                # Away, busy, or an answer that makes no sense: the events stay and are sent
+                # again. This thread must not end before the run; the lease decides.
                 pause = 1.0
 
     def _send_batch(self, patience: float) -> None:
