@@ -17,11 +17,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("app.cli.commands.run:up", "Start everything on this machine."),
     "web": ("app.cli.commands.run:web", "Serve the pages and the JSON API."),
     "runtime": ("app.cli.commands.run:runtime", "Serve the workers' listener."),
-    "worker": ("app.cli.commands.run:worker", "Run a worker on this machine."),
+    "live": ("app.cli.commands.run:live", "Serve the live streams of runs."),
+    "worker": ("app.cli.commands.workers:worker", "Run a worker; enrol, list, revoke them."),
     "scheduler": ("app.cli.commands.run:scheduler", "Run triggers, the reaper and the purge."),
     "migrate": ("app.cli.commands.run:migrate", "Bring the database up to date."),
     "user": ("app.cli.commands.accounts:user", "Create people, set their passwords."),
     "token": ("app.cli.commands.accounts:token", "Create API tokens."),
+    "freeze": ("app.cli.commands.freeze:freeze", "Stop grants, runs and triggers at once."),
+    "unfreeze": ("app.cli.commands.freeze:unfreeze", "Lift a freeze."),
+    "audit": ("app.cli.commands.audit:audit", "Verify and export who did what."),
     "doctor": ("app.cli.commands.doctor:doctor", "Say what is wrong and how to mend it."),
 }
 """Each command: where it is defined, and its line in the list."""

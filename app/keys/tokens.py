@@ -20,6 +20,9 @@ LEEWAY = 30
 
 _BASE_CLAIMS = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti")
 
+# What PyJWT lets through of a token that is no token: odd texts, numbers and nesting.
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+
 
 class TokenRefused(Unauthenticated):
     """The one public answer to a service token that does not hold.
@@ -48,12 +51,12 @@ def key_id_of(token: str) -> str:
     """
     try:
         header = jwt.get_unverified_header(token)
-    except jwt.PyJWTError:
+    except _UNREADABLE:
         raise refusal("unreadable") from None
     kid = header.get("kid")
     if header.get("alg") != "EdDSA":
         raise refusal("algorithm")
-    if not isinstance(kid, str) or not 0 < len(kid) <= 64:
+    if not isinstance(kid, str) or not _is_plain(kid, 1, 64):
         raise refusal("no_kid")
     return kid
 
@@ -76,18 +79,24 @@ def verify_token(
             leeway=LEEWAY,
             options={"require": [*_BASE_CLAIMS, *required], "strict_aud": True},
         )
-    except jwt.PyJWTError as error:
+    except _UNREADABLE as error:
         raise refusal(type(error).__name__) from None
-    except ValueError:
-        raise refusal("key") from None
-    issued, expires = claims["iat"], claims["exp"]
-    if not (isinstance(issued, int | float) and isinstance(expires, int | float)):
+    times = (claims["iat"], claims["nbf"], claims["exp"])
+    if not all(type(moment) in (int, float) for moment in times):
         raise refusal("times")
-    if not 0 < expires - issued <= MAX_LIFETIME:
+    if not 0 < claims["exp"] - claims["iat"] <= MAX_LIFETIME:
         raise refusal("too_long_lived")
-    if not isinstance(claims["jti"], str) or not 8 <= len(claims["jti"]) <= 64:
+    if not _is_plain(claims["jti"], 8, 64):
         raise refusal("jti")
     return claims
+
+
+def _is_plain(value: object, least: int, most: int) -> bool:
+    """Say whether a claim is a text that any database takes."""
+    return (
+        isinstance(value, str) and least <= len(value) <= most
+        and value.isascii() and value.isprintable()
+    )
 
 
 def new_signing_key() -> tuple[str, bytes]:
@@ -95,6 +104,11 @@ def new_signing_key() -> tuple[str, bytes]:
     key = Ed25519PrivateKey.generate()
     private = base64.urlsafe_b64encode(key.private_bytes_raw()).rstrip(b"=").decode()
     return private, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def encode_public_key(raw: bytes) -> str:
+    """Write a public key as base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode_public_key(text: object) -> bytes:

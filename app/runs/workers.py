@@ -9,12 +9,12 @@ from typing import Any, Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app import audit
 from app.accounts.actor import system_actor
 from app.accounts.environments import get_default_environment
-from app.audit import Action, Who
+from app.audit import Who
 from app.ids import utcnow
-from app.keys.tokens import new_signing_key, refusal, verify_token
+from app.keys.tokens import refusal, verify_token
+from app.runs.enrolment import make_key
 from app.runs.models import Worker, WorkerKey
 
 LIVE_FOR = timedelta(seconds=30)
@@ -27,20 +27,7 @@ def enroll_local(session: Session, name: str) -> dict[str, str]:
     The private key is made here once, for ``tacit up``; it is not stored.
     """
     environment = get_default_environment(session)
-    worker = Worker(
-        environment_id=environment.id, name=name, revoked_at=None, last_seen_at=None
-    )
-    session.add(worker)
-    session.flush()
-    private, public = new_signing_key()
-    key = WorkerKey(worker_id=worker.id, public_key=public, revoked_at=None)
-    session.add(key)
-    session.flush()
-    audit.record(
-        session, actor=system_actor(environment.id).who(), action=Action.WORKER_ENROLL,
-        target=name, data={"worker": worker.id, "key": key.id},
-    )
-    return {"worker_id": worker.id, "key_id": key.id, "name": name, "private_key": private}
+    return make_key(session, system_actor(environment.id), name)
 
 
 def verify_worker_token(

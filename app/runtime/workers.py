@@ -8,13 +8,16 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from app.accounts.environments import get_environment
 from app.errors import Invalid
 from app.http.problems import request_id
 from app.http.services import services
 from app.ids import is_id
 from app.keys.tokens import decode_public_key, refusal
 from app.runs.claims import LEASE, Claimed, claim_run
+from app.runs.enrolment import redeem_code
 from app.runs.leases import lose_claim
+from app.runs.queue import queue_name
 from app.runs.workers import describe_worker, mark_seen, verify_worker_token
 from app.runtime.credentials import CLAIM, WORKER, read_token, refusals_audited
 
@@ -38,6 +41,19 @@ def heartbeat() -> Response:
             worker, _ = verify_worker_token(session, kid, token, WORKER)
             mark_seen(session, worker, body)
     return jsonify(ok=True, name=worker.name, unix=time.time())
+
+
+@routes.post("/enroll")
+def enroll() -> Response:
+    """Take the public key of a worker that holds a one-time code."""
+    body = request.get_json()
+    held = services()
+    with refusals_audited():
+        public = decode_public_key(body.get("public_key"))
+        with held.db.begin() as session:
+            worker, key = redeem_code(session, body.get("code"), public)
+            queue = queue_name(get_environment(session, worker.environment_id).name)
+    return jsonify(worker_id=worker.id, key_id=key.id, name=worker.name, queue=queue)
 
 
 @routes.post("/claims")

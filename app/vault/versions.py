@@ -121,6 +121,6 @@ def _done(session: Session, actor: Actor, secret: Secret, number: int, deed: str
     session.flush()
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_VERSION, secret_id=secret.id,
-        target=secret.name, data={"version": number, "deed": deed},
+        target=secret.name, data={"version": number, "deed": deed, "revision": secret.revision},
     )
     return view_secret(secret)

@@ -85,7 +85,7 @@ def create_secret(session: Session, actor: Actor, vault: Vault, new: NewSecret) 
     _add_version(session, actor, vault, secret, 1, new.value, weak)
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_CREATE, secret_id=secret.id,
-        target=name, data={"version": 1, "weak": weak},
+        target=name, data={"version": 1, "weak": weak, "revision": 1},
     )
     return view_secret(secret)
 
@@ -128,7 +128,7 @@ def describe_secret(
         raise name_taken(wanted["name"]) from None
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_UPDATE, secret_id=secret.id,
-        target=secret.name, data={"changed": sorted(changed)},
+        target=secret.name, data={"changed": sorted(changed), "revision": secret.revision},
     )
     return view_secret(secret)
 
@@ -162,7 +162,7 @@ def rotate_secret(
     touch(secret, actor, f"it was rotated to version {number}")
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_ROTATE, secret_id=secret.id,
-        target=secret.name, data={"version": number, "weak": weak},
+        target=secret.name, data={"version": number, "weak": weak, "revision": secret.revision},
     )
     session.flush()
     return view_secret(secret)
@@ -199,7 +199,7 @@ def delete_secret(
     touch(secret, actor, "it was deleted")
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_DELETE, secret_id=secret.id,
-        target=secret.name, data={"recovery_days": recovery_days},
+        target=secret.name, data={"recovery_days": recovery_days, "revision": secret.revision},
     )
 
 
@@ -222,7 +222,7 @@ def restore_secret(
         session.flush()
         audit.record(
             session, actor=actor.who(), action=Action.SECRET_RESTORE, secret_id=secret.id,
-            target=secret.name,
+            target=secret.name, data={"revision": secret.revision},
         )
     return view_secret(secret)
 

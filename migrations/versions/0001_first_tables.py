@@ -359,6 +359,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
     )
     op.create_table(
+        "enrolment_codes",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("worker_id", sa.String(length=36), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", app.db.UtcDateTime(), nullable=False),
+        sa.Column("used_at", app.db.UtcDateTime(), nullable=True),
+        sa.Column("mac_key_id", sa.String(length=16), nullable=False),
+        sa.Column("row_mac", sa.LargeBinary(length=32), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["worker_id"], ["workers.id"], name=op.f("fk_enrolment_codes_worker_id_workers")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_codes")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_enrolment_codes_code_hash")),
+    )
+    op.create_table(
         "flow_versions",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("flow_id", sa.String(length=36), nullable=False),
@@ -598,6 +613,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_flow_versions_flow_id_content_hash"))
 
     op.drop_table("flow_versions")
+    op.drop_table("enrolment_codes")
     op.drop_table("workers")
     with op.batch_alter_table("secrets", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_secrets_state_purge_at"))
