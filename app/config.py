@@ -30,6 +30,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_PORT", "8443", "Port of the web listener."),
     Setting("TACIT_RUNTIME_PORT", "8444", "Port of the runtime listener, for workers."),
     Setting("TACIT_LIVE_PORT", "8445", "Port of the live listener (server-sent events)."),
+    Setting("TACIT_LIVE_RECHECK", "15",
+            "Seconds after which a live stream checks again that it may go on: 1 to 15."),
     Setting("TACIT_DATABASE_URL", "sqlite in TACIT_HOME/tacit.db", "SQLAlchemy URL."),
     Setting("TACIT_REDIS_URL", "the embedded server's socket", "Queue and pub/sub."),
     Setting("TACIT_RUNTIME_URL", "https://TACIT_HOST:TACIT_RUNTIME_PORT",
@@ -57,6 +59,7 @@ class Config:
     port: int
     runtime_port: int
     live_port: int
+    live_recheck: int
     database_url: str
     redis_url: str
     runtime_url: str
@@ -82,6 +85,7 @@ class Config:
             port=_port(env, "TACIT_PORT", 8443),
             runtime_port=runtime_port,
             live_port=_port(env, "TACIT_LIVE_PORT", 8445),
+            live_recheck=_live_recheck(env),
             database_url=env.get("TACIT_DATABASE_URL") or f"sqlite:///{home / 'tacit.db'}",
             redis_url=env.get("TACIT_REDIS_URL") or "",
             runtime_url=env.get("TACIT_RUNTIME_URL") or f"https://{host}:{runtime_port}",
@@ -111,6 +115,17 @@ class Config:
     def is_sqlite(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite")
+
+
+def _live_recheck(env: Mapping[str, str]) -> int:
+    text = env.get("TACIT_LIVE_RECHECK") or "15"
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 15:
+        raise ConfigError(
+            "setting_invalid",
+            f"TACIT_LIVE_RECHECK is “{text}”; set it to 1 to 15 seconds. A revoked person may "
+            "go on watching a run for so long.",
+        )
+    return int(text)
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""How the two web apps are assembled: parts from the rooms below, rules from ``app.http``."""
+"""How the listeners' apps are assembled: parts from the rooms below, rules from ``app.http``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.http import csrf, headers, health, identity, problems, requests
 from app.http.services import Services, attach
 from app.http.session_key import load_session_key
 from app.keys.seals import Seals
+from app.live import LiveApp
 from app.runs.queue import RunQueue
 from app.vault import Vault
 
@@ -80,6 +81,12 @@ def create_runtime_app(config: Config, services: Services | None = None) -> Flas
     _common(app, config, services)
     runtime.register(app, services)
     return app
+
+
+def create_live_app(config: Config, services: Services | None = None) -> LiveApp:
+    """Make the ASGI application of the live listener: server-sent events of runs."""
+    services = services or open_services(config, with_vault=False)
+    return LiveApp(config, services.db)
 
 
 def _common(app: Flask, config: Config, services: Services) -> None:

@@ -70,9 +70,3 @@ def bind(address: str, port: int, flag: str) -> socket.socket:
             f"{flag} (or {variable}), or another address with TACIT_BIND.",
         ) from error
     return listener
-
-
-def free_port(address: str) -> int:
-    """Return a port that nothing uses at the moment."""
-    with bind(address, 0, "--port") as probe:
-        return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Serve one of the two web apps with gunicorn, over TLS."""
+"""Serve one of the listeners with gunicorn, over TLS."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.keys.ca import TlsFiles, server_context
 THREADS = 32
 KEEP_ALIVE = 120
 """Seconds an idle connection is kept: workers and browsers save handshakes."""
+LIVE = "create_live_app"
 
 
 def load_factory(name: str) -> Callable[..., Any]:
@@ -33,7 +34,7 @@ def load_factory(name: str) -> Callable[..., Any]:
 def serve(factory: str, config: Config, address: str) -> None:
     """Serve until a signal ends it.
 
-    :param factory: ``create_web_app`` or ``create_runtime_app``.
+    :param factory: ``create_web_app``, ``create_runtime_app`` or ``create_live_app``.
     :param address: ``host:port``, or ``fd://N`` for a socket that is bound already.
     :raises ConfigError: there is no certificate.
     """
@@ -44,9 +45,24 @@ def serve(factory: str, config: Config, address: str) -> None:
             f"There is no certificate at {files.certificate}. Put one and its key "
             f"({files.key.name}) there, or have “tacit up” make them.",
         )
-    # The process holds the master key.
+    # The process holds the master key, or at least what opens sessions.
     become_undumpable()
     _Server(factory, config, address, files).run()
+
+
+_REQUESTS: dict[str, object] = {
+    "worker_class": "gthread",
+    "threads": THREADS,
+    "keepalive": KEEP_ALIVE,
+    "graceful_timeout": 5,
+}
+_STREAMS: dict[str, object] = {
+    "worker_class": "asgi",
+    "asgi_lifespan": "on",
+    # A connection is one stream; whoever waits for a stream's end waits for nothing.
+    "keepalive": 0,
+    "graceful_timeout": 1,
+}
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -58,11 +74,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._settings: dict[str, object] = {
             "bind": [address],
             "workers": 1,
-            "worker_class": "gthread",
-            "threads": THREADS,
-            "keepalive": KEEP_ALIVE,
             "timeout": 60,
-            "graceful_timeout": 5,
+            **(_STREAMS if factory == LIVE else _REQUESTS),
             "loglevel": "warning",
             "errorlog": "-",
             "certfile": str(files.certificate),

@@ -17,7 +17,7 @@ from app.cli.confinement import shortcoming, worker_user
 from app.cli.places import HomeLock, Running, meeting_place, prepare_home
 from app.cli.prepare import FirstAdmin, Prepared, prepare
 from app.cli.scheduler import run_scheduler
-from app.cli.serve import serve
+from app.cli.serve import LIVE, serve
 from app.cli.supervisor import Child, Stopped, Supervisor
 from app.cli.worker import LocalWorker
 from app.config import Config
@@ -79,6 +79,7 @@ class Installation:
         self._export()
         self._add("runtime", lambda: self._serve("create_runtime_app", "runtime"))
         self._add("web", lambda: self._serve("create_web_app", "web"))
+        self._add("live", lambda: self._serve(LIVE, "live"))
         self._add("scheduler", lambda: run_scheduler(self._config))
         worker = LocalWorker(self._config, place, user)
         self._supervisor.add(
@@ -93,6 +94,7 @@ class Installation:
         self._sockets["runtime"] = ports.bind(
             config.bind, config.runtime_port, "--runtime-port"
         )
+        self._sockets["live"] = ports.bind(config.bind, config.live_port, "--live-port")
         taken = {name: int(sock.getsockname()[1]) for name, sock in self._sockets.items()}
         # On its own machine the worker dials the address, sparing it a look-up per connection.
         near = config.bind in ("127.0.0.1", "::1")
@@ -101,7 +103,7 @@ class Installation:
             config,
             port=taken["web"],
             runtime_port=taken["runtime"],
-            live_port=config.live_port or ports.free_port(config.bind),
+            live_port=taken["live"],
             runtime_url=os.environ.get("TACIT_RUNTIME_URL")
             or f"https://{host if near else config.host}:{taken['runtime']}",
         )
@@ -150,7 +152,8 @@ class Installation:
 
         Nothing is made by importing: no thread, no connection, no key.
         """
-        for name in ("app.factory", "app.runs.scheduler", "gunicorn.workers.gthread"):
+        for name in ("app.factory", "app.runs.scheduler", "gunicorn.workers.gthread",
+                     "gunicorn.workers.gasgi"):
             importlib.import_module(name)
 
     def _export(self) -> None:
@@ -230,7 +233,7 @@ class Installation:
             renewed = pipe.read() == b"renewed"
         if status == 0 and renewed:
             self._say("The listeners' certificate was renewed.")
-            for name in ("web", "runtime"):
+            for name in ("web", "runtime", "live"):
                 self._supervisor.signal(name, signal.SIGHUP)
         elif status:
             self._say(f"The certificate could not be checked; {self._log('prepare')} says why.")

@@ -65,6 +65,17 @@ def runtime(port: int | None) -> None:
 
 
 @click.command()
+@click.option("--port", type=_port, help="Port to serve on (TACIT_LIVE_PORT, 8445).")
+def live(port: int | None) -> None:
+    """Serve the live streams of runs (server-sent events) until a signal ends it."""
+    from app.cli.serve import LIVE, serve
+
+    config = load_config()
+    config = replace(config, live_port=config.live_port if port is None else port)
+    serve(LIVE, config, f"{_bracketed(config.bind)}:{config.live_port}")
+
+
+@click.command()
 def worker() -> None:
     """Run a worker on this machine, with the TACIT_ settings it needs and nothing else."""
     from app.cli.worker import become_worker, settings_of_a_remote_worker
