@@ -120,6 +120,13 @@ export class Catalog {
     });
     return filled ? text.replace(/\s+/g, " ").trim() : "";
   }
+
+  /** What stands at the end of the summary: the version a secret is pinned to. */
+  pin(node) {
+    const field = this.find(node.component)?.fields?.find(({ kind }) => kind === "secret_version");
+    const version = field ? node.config?.[field.name] : null;
+    return version === null || version === undefined ? "" : `v${version}`;
+  }
 }
 
 /** What a field holds: the node's own value, else the component's default. */

@@ -16,7 +16,7 @@ const FOOT = 26;
 const BORDER = 2;
 
 /**
- * The shape of a node: {width, height, inputs, outputs, hidden, foldable, summary, band}, where
+ * The shape of a node: {width, height, inputs, outputs, hidden, foldable, summary, pin, band}, where
  * inputs and outputs are ports with `x` and `y`, the pin's centre from the node's corner.
  */
 export function nodeShape(document, catalog, node, expanded = false) {
@@ -37,6 +37,7 @@ export function nodeShape(document, catalog, node, expanded = false) {
     hidden: shown.hidden,
     foldable: shown.foldable,
     summary,
+    pin: catalog.pin(node),
     band,
   };
 }

@@ -76,7 +76,7 @@ export class Inspector {
       "div",
       { class: "insp__head" },
       tile(item),
-      h("div", { class: "grow" }, label, h("small", {}, node.component)),
+      h("div", { class: "grow" }, h("h2", { class: "sr" }, node.label), label, h("small", {}, node.component)),
       h(
         "button",
         { type: "button", class: "btn btn--ghost btn--icon btn--s", "aria-label": "Close inspector", on: { click: () => this.actions.close() } },

@@ -10,11 +10,11 @@ const TABLE = [
   ["N or /", "Search nodes to add"], ["R", "Run"], ["C", "Wire from the focused node"],
   ["Tab, Shift Tab", "Next, previous node in run order"], ["Arrows", "Move the node (Shift: further)"],
   ["Enter", "Open the inspector"], ["Delete", "Delete the selection"], ["Ctrl Z, Ctrl Shift Z", "Undo, redo"],
-  ["Ctrl A", "Select all"], ["F or 1", "Fit the flow"], ["+, -, 0", "Zoom in, out, 100%"],
+  ["Ctrl A", "Select all"], ["F2", "Rename"], ["Ctrl S", "Save now"], ["F or 1", "Fit the flow"], ["+, -, 0", "Zoom in, out, 100%"],
   ["P", "Next problem"], ["Space drag", "Pan"], ["Esc", "Cancel, deselect, close"], ["?", "This table"],
 ];
 
-export function bindKeys({ editor, view, stage, pointer, palette, connectList, problems, inspector, running, dialog }) {
+export function bindKeys({ editor, view, stage, pointer, palette, connectList, problems, inspector, running, save, dialog }) {
   const focused = () => document.activeElement?.closest?.(".node")?.dataset.nodeId ?? editor.selection.single;
   const onCanvas = () => stage.contains(document.activeElement) || document.activeElement === document.body;
 
@@ -48,8 +48,9 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
   function command(event, typing) {
     const key = event.key.toLowerCase();
     const redo = key === "y" || (key === "z" && event.shiftKey);
-    if (typing) return;
-    if (redo) step(editor.redo(), "Redone");
+    if (typing && key !== "s") return;
+    if (key === "s") save();
+    else if (redo) step(editor.redo(), "Redone");
     else if (key === "z") step(editor.undo(), "Undone");
     else if (key === "a" && onCanvas()) editor.select({ nodes: editor.document.nodes.keys(), edges: editor.document.edges.keys() });
     else return;
@@ -65,6 +66,7 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
     if (ARROWS[event.key]) return nudge(ARROWS[event.key], event.shiftKey ? 5 : 1);
     if (event.key === "Delete" || event.key === "Backspace") return remove();
     if (event.key === "Enter") return open(event);
+    if (event.key === "F2") return inspector.rename(focused());
     const act = letters[event.key.toLowerCase()];
     act?.();
     return Boolean(act);

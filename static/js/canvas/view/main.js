@@ -130,7 +130,18 @@ function build(api, catalog, { body: flow, etag }) {
   bindKeys({
     editor, view, stage, pointer, connectList, problems, running,
     palette: { focus: showPalette },
-    inspector: { open: () => (panels.open(), inspector.focusField()), close: panels.close },
+    inspector: {
+      open: () => (panels.open(), inspector.focusField()),
+      rename(id) {
+        if (!id) return false;
+        editor.select({ nodes: [id] });
+        panels.open();
+        hook("node-label").select();
+        return true;
+      },
+      close: panels.close,
+    },
+    save: () => autosave.flush().then((done) => announce(done ? "Saved." : "Not saved yet.")),
     dialog: find("[data-keys-dialog]"),
   });
   view.fit();

@@ -31,7 +31,7 @@ export function tile(item, size = "s") {
 
 /** An empty node element; `drawNode` fills it. */
 export function createNodeElement(id) {
-  return h("article", { class: "node", tabindex: "0", role: "group", dataset: { nodeId: id } });
+  return h("article", { class: "node", tabindex: "0", dataset: { nodeId: id } });
 }
 
 /**
@@ -51,7 +51,7 @@ export function drawNode(element, model) {
 function structure({ node, item, shape }) {
   const ports = (list) => list.map((port) => `${port.name}:${port.type}:${port.required ? 1 : 0}`).join();
   return [
-    node.label, node.component, Boolean(item), shape.width, shape.height, shape.summary,
+    node.label, node.component, Boolean(item), shape.width, shape.height, shape.summary, shape.pin,
     ports(shape.inputs), ports(shape.outputs), shape.hidden,
   ].join("|");
 }
@@ -70,7 +70,7 @@ function body({ node, item, shape }) {
         h("small", {}, item ? node.component : `${node.component} · unknown`),
       ),
     ),
-    shape.summary ? h("div", { class: "node__sum", title: shape.summary }, h("span", {}, shape.summary)) : null,
+    shape.summary ? h("div", { class: "node__sum", title: shape.summary }, h("span", {}, shape.summary), shape.pin ? h("em", {}, shape.pin) : null) : null,
     h(
       "div",
       { class: "ports" },

@@ -37,7 +37,10 @@ function bindZoom(root, view) {
     button.addEventListener("click", () => act[button.dataset.zoom]());
   }
   const percent = root.querySelector('[data-zoom="reset"]');
-  view.onTransform.add(({ scale }) => (percent.textContent = `${Math.round(scale * 100)}%`));
+  view.onTransform.add(({ scale }) => {
+    percent.textContent = `${Math.round(scale * 100)}%`;
+    percent.setAttribute("aria-label", `${percent.textContent}, zoom to 100%`);
+  });
 }
 
 function drawBadges(root, flow) {
