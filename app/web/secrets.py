@@ -10,11 +10,12 @@ from flask import flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts.scopes import Scope
-from app.audit import reading
+from app.audit.reading import AuditFilter
 from app.errors import Conflict, Invalid
 from app.flows.finding import find_flows_naming
 from app.vault import service
 from app.vault.service import NewSecret, SecretView
+from app.web.audit import audit_rows
 from app.web.forms import Errors, FieldError, errors_of, split_tags, suggest_name
 from app.web.hx import go, render, wants_partial
 from app.web.pages import pages
@@ -164,9 +165,7 @@ def _page(
             else []
         )
         trail = (
-            reading.list_events(
-                session, actor.environment_id, secret_id=secret_id, limit=_TRAIL
-            ).items
+            audit_rows(session, actor, AuditFilter(secret_id=secret_id), limit=_TRAIL)[0]
             if actor.may(Scope.AUDIT_READ)
             else None
         )

@@ -1,0 +1,245 @@
+"""The pages in a real browser: accessible in both themes and widths, usable by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from app.accounts.scopes import Role
+from app.ids import utcnow
+from app.runs import service as runs
+from app.runs.models import Run, RunEvent, RunNode
+from tests.support.installation import PASSWORD, Installation, canary
+from tests.support.page_server import serve
+
+AXE = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    },
+    "resultTypes": ["violations"],
+}
+
+
+@dataclass
+class Site:
+    """An installation that is being served, with something on every page."""
+
+    origin: str
+    email: str
+    secret_id: str
+    flow_id: str
+    run_id: str
+
+    def paths(self) -> list[str]:
+        """List the pages behind login."""
+        return [
+            "/", "/flows", "/secrets", "/secrets?q=nothing-like-it", "/secrets/new",
+            f"/secrets/{self.secret_id}", "/runs", f"/runs/{self.run_id}", "/components",
+            "/settings", "/audit", "/nowhere",
+        ]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A served installation with a secret, a flow and a failed run."""
+    installation = Installation.make(tmp_path_factory.mktemp("pages") / "home")
+    _, email = installation.person(Role.ADMIN)
+    api = installation.api(installation.token())
+    secret = api.post(
+        "/secrets",
+        json={"name": "stripe/live/api-key", "value": canary(), "tags": ["payments", "live"],
+              "description": "Restricted key", "rotation_period_days": 90},
+    ).get_json()
+    graph = {
+        "schema": 1,
+        "nodes": [
+            {"id": "fetch", "component": "secret.fetch", "label": "Stripe key",
+             "position": [0, 0], "config": {"secretName": "stripe/live/api-key"}},
+            {"id": "say", "component": "output.log", "label": "Say it", "position": [300, 0],
+             "config": {"message": "hello"}},
+        ],
+        "edges": [],
+    }
+    flow = api.post("/flows", json={"name": "Settlement", "graph": graph}).get_json()
+    run_id = _failed_run(installation, flow["id"])
+    with serve(installation) as origin:
+        yield Site(origin, email, secret["id"], flow["id"], run_id)
+    installation.services.close()
+
+
+def _failed_run(installation: Installation, flow_id: str) -> str:
+    problem = {
+        "code": "secret_missing", "severity": "error", "node": "fetch", "port": None,
+        "field": "secretName", "edge": None,
+        "message": "Secret stripe/live/api-key is missing. Choose another one.",
+        "remedy": {"action": "remap_secret", "label": "Choose another"},
+    }
+    with installation.services.db.begin() as session:
+        run_id = runs.start_run(session, installation.operator(), flow_id).id
+        run = session.get_one(Run, run_id)
+        start = utcnow()
+        run.state, run.started_at = "failed", start
+        run.finished_at = start + timedelta(milliseconds=300)
+        run.problems = [problem]
+        for node, state in (("fetch", "failed"), ("say", "skipped")):
+            session.add(
+                RunNode(
+                    run_id=run_id, node=node, state=state, started_at=start,
+                    finished_at=start + timedelta(milliseconds=80), outputs=None,
+                    problem=problem if state == "failed" else None,
+                )
+            )
+        for number, (level, text) in enumerate(
+            [("info", "resolving ***"), ("warning", "slow"), ("error", "it is missing")]
+        ):
+            run.last_seq += 1
+            session.add(
+                RunEvent(
+                    run_id=run_id, seq=run.last_seq, at=start, node="fetch", attempt=1,
+                    type="log", level=level, text=text, data={},
+                    masks=[{"offset": 10, "secret": "stripe/live/api-key", "version": 1}]
+                    if number == 0 else [],
+                )
+            )
+    return run_id
+
+
+def _open(browser: Browser, site: Site, **options: Any) -> tuple[BrowserContext, Page, list[str]]:
+    """Sign in; returns the page and what the console complains about."""
+    context = browser.new_context(ignore_https_errors=True, base_url=site.origin, **options)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text)
+        if message.type == "error" and "Failed to load resource" not in message.text
+        else None,
+    )
+    page.goto("/login")
+    page.get_by_label("Email").fill(site.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    return context, page, complaints
+
+
+def _violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=AXE).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", [1440, 900])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible_and_fits(
+    browser: Browser, site: Site, theme: Any, width: int
+) -> None:
+    context, page, complaints = _open(
+        browser, site, color_scheme=theme, viewport={"width": width, "height": 900},
+        reduced_motion="reduce",
+    )
+    found: list[str] = []
+    for path in site.paths():
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        found += [f"{path}: {violation}" for violation in _violations(page)]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert not found, "\n".join(found)
+    assert complaints == []
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_login_page_is_accessible(browser: Browser, site: Site, theme: Any) -> None:
+    context = browser.new_context(
+        ignore_https_errors=True, base_url=site.origin, color_scheme=theme
+    )
+    page = context.new_page()
+    page.goto("/login")
+    assert _violations(page) == []
+    context.close()
+
+
+def test_a_secret_is_saved_by_keyboard_and_errors_take_the_focus(
+    browser: Browser, site: Site
+) -> None:
+    context, page, complaints = _open(browser, site)
+    page.goto("/secrets/new")
+    page.keyboard.type("web hook")
+    page.get_by_label("Value", exact=True).fill("482913")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#name[aria-invalid=true]")
+    expect(page.locator("#name")).to_be_focused()
+    # What was typed stays in the browser, though the server never sends it back.
+    assert page.get_by_label("Value", exact=True).input_value() == "482913"
+    page.get_by_role("button", name="Use web-hook").click()
+    page.get_by_role("button", name="Save secret").click()
+    expect(page.locator("#value")).to_be_focused()
+    page.get_by_role("checkbox", name="Save it all the same").check()
+    page.get_by_role("button", name="Save secret").click()
+    page.wait_for_url("**/secrets/0*")
+    assert page.get_by_role("heading", name="web-hook", exact=True).is_visible()
+    page.go_back()
+    assert page.get_by_label("Value", exact=True).input_value() == ""
+    assert complaints == []
+    context.close()
+
+
+def test_searching_keeps_the_focus_and_the_address(browser: Browser, site: Site) -> None:
+    context, page, complaints = _open(browser, site)
+    page.goto("/secrets")
+    page.keyboard.press("/")
+    page.keyboard.type("stripe")
+    page.wait_for_url("**/secrets?q=stripe**")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.type(" no such")
+    page.get_by_role("link", name="Clear filters").click()
+    page.wait_for_selector("a.name")
+    assert complaints == []
+    context.close()
+
+
+def test_a_deletion_waits_for_the_exact_name(browser: Browser, site: Site) -> None:
+    context, page, _ = _open(browser, site)
+    page.goto(f"/secrets/{site.secret_id}")
+    button = page.get_by_role("button", name="Delete stripe/live/api-key")
+    page.get_by_label("Type stripe/live/api-key to confirm").fill("stripe/live")
+    assert button.get_attribute("aria-disabled") == "true"
+    button.click(force=True)
+    assert page.url.endswith(site.secret_id)
+    page.get_by_label("Type stripe/live/api-key to confirm").fill("stripe/live/api-key")
+    assert button.get_attribute("aria-disabled") == "false"
+    context.close()
+
+
+def test_the_theme_stays_after_a_reload(browser: Browser, site: Site) -> None:
+    context, page, _ = _open(browser, site, color_scheme="light")
+    page.get_by_role("button", name="Dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.get_by_role("button", name="Dark").get_attribute("aria-pressed") == "true"
+    context.close()
+
+
+def test_the_log_shows_chips_and_filters_by_level(browser: Browser, site: Site) -> None:
+    context, page, _ = _open(browser, site)
+    page.goto(f"/runs/{site.run_id}")
+    log = page.get_by_role("log")
+    assert "stripe/live/api-key@v1" in log.locator(".redacted").first.inner_text()
+    page.get_by_role("button", name="Errors", exact=True).click()
+    assert log.locator(".log__line:visible").count() == 1
+    assert page.get_by_role("link", name="Choose another").is_visible()
+    context.close()
