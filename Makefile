@@ -3,7 +3,7 @@
 PYTEST_WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup run test lint lock bench
+.PHONY: help setup run test lint bench docs lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,6 +27,9 @@ test: setup ## everything: lint, JavaScript, Python, the real browser
 
 bench: setup ## measure runs and the value endpoint against a real `tacit up`
 	.venv/bin/python -m bench $(ARGS)
+
+docs: setup ## write the reference of settings anew
+	.venv/bin/python scripts/settings.py
 
 lock: ## resolve the dependencies anew (requirements.lock, requirements-uv.lock), with hashes
 	@sh scripts/lock.sh
