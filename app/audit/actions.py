@@ -36,6 +36,8 @@ class Action(StrEnum):
     FLOW_CREATE = "flow.create"
     FLOW_SAVE = "flow.save"
     FLOW_DELETE = "flow.delete"
+    FLOW_ACTIVATE = "flow.activate"
+    FLOW_DEACTIVATE = "flow.deactivate"
     RUN_START = "run.start"
     RUN_CLAIM = "run.claim"
     RUN_REJECT = "run.reject"

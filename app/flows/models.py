@@ -36,18 +36,24 @@ class Flow(Base):
 class FlowVersion(Sealed, Base):
     """An immutable snapshot: of an activation (``number`` set), or of a draft that was run.
 
+    :ivar bindings: of an activation: the secret's id by node. A draft's names resolve when it
+        runs.
     :ivar content_hash: SHA-256 of the canonical graph, in hex. Sealed, so that a graph edited in
         SQL is found when a run of it is claimed.
     """
 
     __tablename__ = "flow_versions"
     __table_args__ = (Index(None, "flow_id", "content_hash"),)
-    SEALED: ClassVar[tuple[str, ...]] = ("id", "flow_id", "number", "content_hash")
+    SEALED: ClassVar[tuple[str, ...]] = (
+        "id", "flow_id", "number", "content_hash", "bindings",
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id"))
     number: Mapped[int | None]
     graph: Mapped[dict[str, Any]]
     content_hash: Mapped[str] = mapped_column(String(64))
+    bindings: Mapped[dict[str, Any] | None]
+    note: Mapped[str] = mapped_column(String(1000), default="")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     created_by: Mapped[str] = mapped_column(String(254))

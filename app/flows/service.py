@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +16,12 @@ from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem
 from app.components.registry import registry
-from app.errors import Invalid, NotFound, Stale
+from app.errors import Invalid, NotFound
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
+from app.flows.rows import check_revision, content_hash, get_row
 from app.flows.validation import find_problems, secret_references
-from app.ids import is_id, utcnow
+from app.ids import utcnow
 from app.paging import Page, check_limit, decode_cursor, encode_cursor, like_pattern
 from app.vault.lookup import closest_name, resolve
 from app.vault.uses import Reference, drop_uses, set_uses
@@ -119,7 +119,7 @@ def get_flow(session: Session, actor: Actor, flow_id: str) -> FlowView:
     :raises NotFound: there is none in this environment.
     """
     actor.require(Scope.FLOWS_READ)
-    return _view(session, _get(session, actor, flow_id))
+    return _view(session, get_row(session, actor, flow_id))
 
 
 def save_flow(
@@ -140,8 +140,8 @@ def save_flow(
     :raises Invalid: the graph is impossible; nothing is saved.
     """
     actor.require(Scope.FLOWS_MANAGE)
-    flow = _get(session, actor, flow_id, for_update=True)
-    _check_revision(flow, if_match)
+    flow = get_row(session, actor, flow_id, for_update=True)
+    check_revision(flow, if_match)
     document = parse_graph(graph).to_document()
     changed = {
         "graph": document,
@@ -173,8 +173,8 @@ def delete_flow(
     :raises Stale: it changed since ``if_match``.
     """
     actor.require(Scope.FLOWS_MANAGE)
-    flow = _get(session, actor, flow_id, for_update=True)
-    _check_revision(flow, if_match)
+    flow = get_row(session, actor, flow_id, for_update=True)
+    check_revision(flow, if_match)
     flow.deleted_at = utcnow()
     drop_uses(session, flow.id)
     audit.record(
@@ -227,11 +227,6 @@ def freeze_draft(session: Session, actor: Actor, flow: Flow) -> FlowVersion:
     return version
 
 
-def content_hash(graph: Graph) -> str:
-    """Return the SHA-256 of the canonical graph, in hex."""
-    return hashlib.sha256(graph.to_json().encode()).hexdigest()
-
-
 def version_to_run(
     session: Session, actor: Actor, flow_id: str, version: int | str | None
 ) -> tuple[Flow, FlowVersion]:
@@ -240,7 +235,7 @@ def version_to_run(
     :param version: ``draft``, ``active``, a number, or None: the active one, else the draft.
     :raises NotFound: there is no such flow or version here.
     """
-    flow = _get(session, actor, flow_id)
+    flow = get_row(session, actor, flow_id)
     if version == "draft" or (version is None and flow.active_version is None):
         return flow, freeze_draft(session, actor, flow)
     number = flow.active_version if version in (None, "active") else version
@@ -285,28 +280,6 @@ def _view(session: Session, flow: Flow) -> FlowView:
         updated_at=flow.updated_at,
         updated_by=flow.updated_by,
     )
-
-
-def _get(session: Session, actor: Actor, flow_id: str, *, for_update: bool = False) -> Flow:
-    query = select(Flow).where(
-        Flow.id == flow_id, Flow.environment_id == actor.environment_id,
-        Flow.deleted_at.is_(None),
-    )
-    if for_update:
-        query = query.with_for_update()
-    flow = session.scalar(query) if is_id(flow_id) else None
-    if flow is None:
-        raise NotFound("flow_not_found", "There is no such flow in this environment.")
-    return flow
-
-
-def _check_revision(flow: Flow, if_match: int | None) -> None:
-    if if_match is not None and if_match != flow.revision:
-        raise Stale(
-            "flow_changed",
-            f"Flow {flow.name} was changed by {flow.updated_by} since you read it: it is at "
-            f"revision {flow.revision}, you had {if_match}. Read it again, then decide.",
-        )
 
 
 def _check_name(name: str) -> str:

@@ -24,7 +24,7 @@ from app.components.problems import Problem
 from app.errors import NotFound
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
-from app.flows.service import content_hash
+from app.flows.rows import content_hash
 from app.flows.validation import SecretReference, SecretStatus, secret_problem, secret_references
 from app.ids import is_id, new_id, utcnow
 from app.keys.sealed import Tampered
@@ -110,7 +110,7 @@ def claim_run(
         _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
         raise Tampered("flow_versions")
     references = secret_references(graph)
-    found = _resolve(session, run, references)
+    found = _resolve(session, run, references, version.bindings)
     problems = _find_problems(session, run, references, found)
     if problems:
         _reject(session, run, who, graph, problems, now)
@@ -143,25 +143,38 @@ def _scopes(session: Session, run: Run) -> frozenset[Scope]:
 
 
 def _resolve(
-    session: Session, run: Run, references: list[SecretReference]
-) -> Mapping[tuple[str, int | None], Resolved]:
+    session: Session,
+    run: Run,
+    references: list[SecretReference],
+    bindings: Mapping[str, str] | None,
+) -> dict[str, Resolved]:
+    """Resolve each node's secret: by name in a draft, and only to the bound id once activated."""
     if not references:
         return {}
     wanted = [(reference.name, reference.version) for reference in references]
-    return resolve(session, run.environment_id, wanted, flow_id=run.flow_id, lock=True)
+    named = resolve(session, run.environment_id, wanted, flow_id=run.flow_id, lock=True)
+    found = {}
+    for reference in references:
+        resolved = named[reference.name, reference.version]
+        bound = bindings.get(reference.node) if bindings is not None else None
+        if bindings is not None and (resolved.secret is None or resolved.secret.id != bound):
+            # Deleted and made anew under the same name: it has to be re-mapped.
+            resolved = Resolved("missing")
+        found[reference.node] = resolved
+    return found
 
 
 def _find_problems(
     session: Session,
     run: Run,
     references: list[SecretReference],
-    found: Mapping[tuple[str, int | None], Resolved],
+    found: Mapping[str, Resolved],
 ) -> list[Problem]:
     allowed = not references or may_use_secrets(session, run)
     closest = closest_name(session, run.environment_id)
     problems = []
     for reference in references:
-        status: SecretStatus = found[reference.name, reference.version].status
+        status: SecretStatus = found[reference.node].status
         if status == "found" and not allowed:
             status = "denied"
         problem = secret_problem(status, reference, closest)
@@ -201,9 +214,9 @@ def _grant(
     run: Run,
     who: Who,
     reference: SecretReference,
-    found: Mapping[tuple[str, int | None], Resolved],
+    found: Mapping[str, Resolved],
 ) -> GrantView:
-    resolved = found[reference.name, reference.version]
+    resolved = found[reference.node]
     secret, version = resolved.secret, resolved.version
     if secret is None or version is None:
         raise RuntimeError("a grant for a secret that was not found")

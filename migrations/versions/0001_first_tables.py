@@ -380,6 +380,8 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=True),
         sa.Column("graph", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("bindings", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("note", sa.String(length=1000), nullable=False),
         sa.Column("created_at", app.db.UtcDateTime(), nullable=False),
         sa.Column("created_by", sa.String(length=254), nullable=False),
         sa.Column("mac_key_id", sa.String(length=16), nullable=False),

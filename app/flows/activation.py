@@ -1,0 +1,144 @@
+"""Activation: an immutable version of a flow, its secrets bound by id (SECURITY.md, section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.audit import Action
+from app.errors import Invalid
+from app.flows.graph import parse_graph
+from app.flows.models import FlowVersion
+from app.flows.rows import check_revision, content_hash, get_row
+from app.flows.service import problems_of
+from app.flows.validation import secret_problem, secret_references
+from app.vault.lookup import resolve
+from app.vault.uses import Reference, drop_uses, set_uses
+
+MAX_NOTE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVersionView:
+    """An active or former version of a flow."""
+
+    number: int
+    active: bool
+    content_hash: str
+    note: str
+    created_at: datetime
+    created_by: str
+
+
+def activate_flow(
+    session: Session, actor: Actor, flow_id: str, *, note: str = "", if_match: int | None = None
+) -> FlowVersionView:
+    """Make the draft the active version, or refuse with everything that keeps it from it.
+
+    An active version takes the secrets that its names stand for now, by id: a secret that is
+    deleted and made anew under the same name is not taken.
+
+    :raises Denied: the actor lacks ``flows:manage``.
+    :raises NotFound: there is no such flow here.
+    :raises Stale: it changed since ``if_match``.
+    :raises Invalid: ``flow_has_problems``, with all of them.
+    """
+    actor.require(Scope.FLOWS_MANAGE)
+    flow = get_row(session, actor, flow_id, for_update=True)
+    check_revision(flow, if_match)
+    if len(note) > MAX_NOTE or "\0" in note:
+        raise Invalid("note_too_long", f"A note has {MAX_NOTE} characters at most.", field="note")
+    graph = parse_graph(flow.graph)
+    references = secret_references(graph)
+    problems = problems_of(session, actor.environment_id, graph, flow.id)
+    if not (actor.may(Scope.SECRETS_USE) or actor.may(Scope.SECRETS_MANAGE)):
+        denied = (secret_problem("denied", reference) for reference in references)
+        problems += [problem for problem in denied if problem is not None]
+    blocking = [problem for problem in problems if problem.severity == "error"]
+    if blocking or not graph.nodes:
+        first = blocking[0].message if blocking else "It has no nodes yet."
+        raise Invalid(
+            "flow_has_problems",
+            f"Flow {flow.name} can't be activated yet: {first}"
+            + (f" There are {len(blocking) - 1} more." if len(blocking) > 1 else ""),
+            problems=[problem.to_json() for problem in blocking],
+        )
+    found = resolve(
+        session, actor.environment_id, [(ref.name, ref.version) for ref in references],
+        flow_id=flow.id, lock=True,
+    )
+    bindings = {
+        ref.node: secret.id
+        for ref in references
+        if (secret := found[ref.name, ref.version].secret) is not None
+    }
+    newest = session.scalar(
+        select(func.max(FlowVersion.number)).where(FlowVersion.flow_id == flow.id)
+    )
+    version = FlowVersion(
+        flow_id=flow.id, number=(newest or 0) + 1, graph=flow.graph,
+        content_hash=content_hash(graph), bindings=bindings, note=note, created_by=actor.name,
+    )
+    session.add(version)
+    flow.active_version = version.number
+    set_uses(
+        session, environment_id=flow.environment_id, flow_id=flow.id, flow_name=flow.name,
+        scope="active",
+        references=[
+            Reference(ref.node, ref.name, ref.version, bindings[ref.node]) for ref in references
+        ],
+    )
+    session.flush()
+    audit.record(
+        session, actor=actor.who(), action=Action.FLOW_ACTIVATE, flow_id=flow.id,
+        target=flow.name, data={"version": version.number, "hash": version.content_hash},
+    )
+    return _view(version, flow.active_version)
+
+
+def deactivate_flow(session: Session, actor: Actor, flow_id: str) -> bool:
+    """Take a flow's active version out of use; say whether there was one.
+
+    :raises Denied: the actor lacks ``flows:manage``.
+    :raises NotFound: there is no such flow here.
+    """
+    actor.require(Scope.FLOWS_MANAGE)
+    flow = get_row(session, actor, flow_id, for_update=True)
+    if flow.active_version is None:
+        return False
+    audit.record(
+        session, actor=actor.who(), action=Action.FLOW_DEACTIVATE, flow_id=flow.id,
+        target=flow.name, data={"version": flow.active_version},
+    )
+    flow.active_version = None
+    drop_uses(session, flow.id, "active")
+    return True
+
+
+def list_flow_versions(session: Session, actor: Actor, flow_id: str) -> list[FlowVersionView]:
+    """List a flow's versions, newest first.
+
+    :raises Denied: the actor lacks ``flows:read``.
+    :raises NotFound: there is no such flow here.
+    """
+    actor.require(Scope.FLOWS_READ)
+    flow = get_row(session, actor, flow_id)
+    rows = session.scalars(
+        select(FlowVersion)
+        .where(FlowVersion.flow_id == flow.id, FlowVersion.number.is_not(None))
+        .order_by(FlowVersion.number.desc())
+    )
+    return [_view(row, flow.active_version) for row in rows]
+
+
+def _view(version: FlowVersion, active: int | None) -> FlowVersionView:
+    return FlowVersionView(
+        version.number or 0, version.number == active, version.content_hash, version.note,
+        version.created_at, version.created_by,
+    )

@@ -1,0 +1,49 @@
+"""Finding a flow's row for a service, and the checks that every change shares."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.actor import Actor
+from app.errors import NotFound, Stale
+from app.flows.graph import Graph
+from app.flows.models import Flow
+from app.ids import is_id
+
+
+def get_row(session: Session, actor: Actor, flow_id: str, *, for_update: bool = False) -> Flow:
+    """Return a flow of the actor's environment.
+
+    :raises NotFound: there is none; what another environment holds answers the same.
+    """
+    query = select(Flow).where(
+        Flow.id == flow_id, Flow.environment_id == actor.environment_id,
+        Flow.deleted_at.is_(None),
+    )
+    if for_update:
+        query = query.with_for_update()
+    flow = session.scalar(query) if is_id(flow_id) else None
+    if flow is None:
+        raise NotFound("flow_not_found", "There is no such flow in this environment.")
+    return flow
+
+
+def check_revision(flow: Flow, if_match: int | None) -> None:
+    """Refuse a change that was decided on an older revision.
+
+    :raises Stale: ``flow_changed``, saying by whom.
+    """
+    if if_match is not None and if_match != flow.revision:
+        raise Stale(
+            "flow_changed",
+            f"Flow {flow.name} was changed by {flow.updated_by} since you read it: it is at "
+            f"revision {flow.revision}, you had {if_match}. Read it again, then decide.",
+        )
+
+
+def content_hash(graph: Graph) -> str:
+    """Return the SHA-256 of the canonical graph, in hex."""
+    return hashlib.sha256(graph.to_json().encode()).hexdigest()
