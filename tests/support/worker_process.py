@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,7 @@ class WorkerProcess:
             "TACIT_WORKER_SCRATCH": str(self.scratch), "CANARY_IN_ENV": "must-not-be-inherited",
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.left_behind: list[Path] = []
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -78,8 +80,8 @@ class WorkerProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if not list(self.scratch.iterdir()):
-            self.scratch.rmdir()
+        self.left_behind = list(self.scratch.iterdir()) if self.scratch.exists() else []
+        shutil.rmtree(self.scratch, ignore_errors=True)
         return self.process.returncode
 
     def words(self) -> str:

@@ -1,4 +1,4 @@
-"""The executor: order, parallel branches, failures, cancelling, secrets that stay on their ports."""
+"""The executor: order, branches at once, failures, cancelling, secrets on their ports only."""
 
 from __future__ import annotations
 
@@ -354,13 +354,13 @@ def test_the_cost_is_linear() -> None:
     def seconds(count: int) -> float:
         nodes = [step(f"n{i}") for i in range(count)]
         graph = make(nodes, *(f"n{i}.done>n{i + 1}.start" for i in range(count - 1)))
-        started = time.monotonic()
+        started = time.process_time()  # other tests may hold the processor meanwhile
         assert World().run(graph).state == "succeeded"
-        return time.monotonic() - started
+        return time.process_time() - started
 
     seconds(50)
-    small, large = seconds(200), seconds(2_000)
-    assert large < max(small, 0.02) * 40
+    small, large = min(seconds(200), seconds(200)), min(seconds(2_000), seconds(2_000))
+    assert large < max(small, 0.05) * 40
 
 
 def test_a_cycle_never_reaches_the_engine() -> None:
