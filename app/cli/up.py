@@ -12,7 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.cli import embedded, ports, readiness
-from app.cli.children import become_undumpable, execute, forbid_core_dumps, fork
+from app.cli.children import (
+    become_undumpable,
+    execute,
+    forbid_core_dumps,
+    fork,
+    take_variable,
+)
 from app.cli.confinement import shortcoming, worker_user
 from app.cli.places import HomeLock, Running, meeting_place, prepare_home
 from app.cli.prepare import FirstAdmin, Prepared, prepare
@@ -25,6 +31,10 @@ from app.errors import ConfigError
 
 A_DAY = 86_400.0
 START_TIMEOUT = 90.0
+OPENS_THE_MASTER_KEY = (
+    "TACIT_MASTER_KEY", "TACIT_PASSPHRASE", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+)
+"""Variables that web and runtime may need, and nobody else."""
 
 
 class Installation:
@@ -79,8 +89,8 @@ class Installation:
         self._export()
         self._add("runtime", lambda: self._serve("create_runtime_app", "runtime"))
         self._add("web", lambda: self._serve("create_web_app", "web"))
-        self._add("live", lambda: self._serve(LIVE, "live"))
-        self._add("scheduler", lambda: run_scheduler(self._config))
+        self._add("live", self._without_master_key(lambda: self._serve(LIVE, "live")))
+        self._add("scheduler", self._without_master_key(lambda: run_scheduler(self._config)))
         worker = LocalWorker(self._config, place, user)
         self._supervisor.add(
             Child("worker", lambda: self._fork("worker", worker.run), self._log("worker"))
@@ -170,6 +180,17 @@ class Installation:
 
     def _add(self, name: str, body: Callable[[], None]) -> None:
         self._supervisor.add(Child(name, lambda: self._fork(name, body), self._log(name)))
+
+    @staticmethod
+    def _without_master_key(body: Callable[[], None]) -> Callable[[], None]:
+        """Take what opens the master key out of a child's environment."""
+
+        def reduced() -> None:
+            for name in OPENS_THE_MASTER_KEY:
+                take_variable(name)
+            body()
+
+        return reduced
 
     def _serve(self, factory: str, name: str) -> None:
         for other, listener in self._sockets.items():
