@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from flask import Response
 
+from app.accounts import service as accounts
 from app.accounts.scopes import Scope
 from app.api.blueprint import api, operation, reply
-from app.api.shapes import EventList, EventOut, EventsQuery, RunGraph, RunList, RunOut, RunsQuery
+from app.api.shapes import (
+    EventList,
+    EventOut,
+    EventsQuery,
+    RunGraph,
+    RunList,
+    RunOut,
+    RunsQuery,
+    StreamQuery,
+)
 from app.http.identity import current_actor
 from app.http.services import services
+from app.http.tickets import write_ticket
 from app.http.work import unit_of_work
 from app.runs import service as runs_service
 
@@ -66,6 +80,23 @@ def list_run_events(run_id: str, query_data: EventsQuery) -> Response:
     return reply(EventList(items=items, next_cursor=str(items[-1].seq) if full else None))
 
 
+@api.get("/runs/<id:run_id>/stream")
+@operation(scope=Scope.RUNS_READ, answer=None, status=307, query=StreamQuery, errors=(404,))
+def stream_run_events(run_id: str, query_data: StreamQuery) -> Response:
+    """Send on to the live listener, which streams the run's events (server-sent events)."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        runs_service.get_state(session, actor, run_id)
+        query: dict[str, Any] = {"after": query_data.after}
+        if actor.kind == "token":
+            query["ticket"] = write_ticket(session.info["seals"], actor, run_id)
+        else:
+            where = accounts.get_environment(session, actor.environment_id)
+            query["environment"] = where.name
+    address = f"{services().config.live_url}/api/v1/runs/{run_id}/stream?{urlencode(query)}"
+    return Response(status=307, headers={"Location": address})
+
+
 @api.post("/runs/<id:run_id>/cancel")
 @operation(scope=Scope.RUNS_MANAGE, answer=RunOut, status=202, errors=(404, 409))
 def cancel_run(run_id: str) -> Response:
@@ -74,4 +105,5 @@ def cancel_run(run_id: str) -> Response:
     with unit_of_work(services().db, actor) as session:
         runs_service.cancel_run(session, actor, run_id)
         view = runs_service.get_run(session, actor, run_id)
+    services().queue.publish(run_id, view.last_seq)
     return reply(RunOut.model_validate(view), 202)

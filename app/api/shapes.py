@@ -205,6 +205,12 @@ class EventsQuery(Query):
     limit: int = Field(500, ge=1, le=1000)
 
 
+class StreamQuery(Query):
+    """Where to go on with a stream; `Last-Event-ID` counts instead, where a browser sends it."""
+
+    after: int = Field(0, ge=0, le=2**53, description="Sequence number of the last event seen.")
+
+
 class NodeOut(Answer):
     """What became of a node in a run."""
 

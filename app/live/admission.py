@@ -14,10 +14,11 @@ from app.accounts.signed_in import find_signed_in
 from app.db import Database
 from app.errors import Denied, Invalid, Unauthenticated
 from app.http.identity import COOKIE, ENVIRONMENT_HEADER
+from app.http.tickets import read_ticket
 from app.http.work import unit_of_work
 from app.runs import service as runs
 
-_NUMBER = re.compile(r"[0-9]{1,15}")
+_NUMBER = re.compile(r"[0-9]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,15 @@ class Visitor:
     """What a request for a stream brought.
 
     :param after: the sequence number of the last event that the viewer has.
-    :param bearer: the Authorization header, which counts instead of the cookie.
+    :param bearer: the Authorization header, which counts instead of all else.
+    :param ticket: of the web listener, which counts instead of the cookie.
     """
 
     run_id: str
     after: int
     cookie: str | None
     bearer: str | None
+    ticket: str | None
     environment: str | None
     request_id: str
     address: str | None
@@ -55,13 +58,15 @@ def read_visitor(
     :raises Invalid: ``after_invalid``.
     """
     bearer, cookie = headers.get("authorization"), _cookie(headers.get("cookie", ""))
-    if bearer is None and cookie is None:
+    ticket = query.get("ticket")
+    if bearer is None and ticket is None and cookie is None:
         raise Unauthenticated(
             "credential_missing",
             "Sign in, or send an API token in the header “Authorization: Bearer …”.",
         )
     origin = headers.get("origin")
-    if origin != web_origin and (origin is not None or bearer is None):
+    by_cookie = bearer is None and ticket is None
+    if origin != web_origin and (origin is not None or by_cookie):
         raise Denied(
             "origin_mismatch",
             f"This request didn't come from a page of this installation ({web_origin}).",
@@ -75,20 +80,23 @@ def read_visitor(
             field="after",
         )
     environment = headers.get(ENVIRONMENT_HEADER.lower()) or query.get("environment")
-    return Visitor(run_id, int(after), cookie, bearer, environment or None, request_id, address)
+    return Visitor(
+        run_id, int(after), cookie, bearer, ticket, environment or None, request_id, address
+    )
 
 
-def admit(db: Database, visitor: Visitor) -> Actor:
+def admit(db: Database, visitor: Visitor, *, opening: bool = True) -> Actor:
     """Return the actor if they may watch the run; called again and again while they do.
 
     Reads only, but for the audit of a denial and the time of a token's last use.
 
+    :param opening: False for a stream that is open already.
     :raises Unauthenticated: the credential is not valid, or no longer.
     :raises Denied: the scope ``runs:read`` is missing.
     :raises NotFound: there is no such run in the environment.
     """
     with db.read() as session:
-        actor = _actor(session, visitor)
+        actor = _actor(session, visitor, opening)
         stale = actor.token_id is not None and accounts.needs_touch(session, actor.token_id)
     with unit_of_work(db, actor, read=True) as session:
         runs.get_state(session, actor, visitor.run_id)
@@ -98,7 +106,7 @@ def admit(db: Database, visitor: Visitor) -> Actor:
     return actor
 
 
-def _actor(session: Session, visitor: Visitor) -> Actor:
+def _actor(session: Session, visitor: Visitor, opening: bool) -> Actor:
     if visitor.bearer is not None:
         scheme, _, credential = visitor.bearer.partition(" ")
         if scheme.lower() != "bearer":
@@ -108,6 +116,8 @@ def _actor(session: Session, visitor: Visitor) -> Actor:
         return accounts.actor_for_token(
             session, credential.strip(), request_id=visitor.request_id, address=visitor.address
         )
+    if visitor.ticket is not None:
+        return _ticket_actor(session, visitor, opening)
     found = find_signed_in(
         session, visitor.cookie or "", environment=visitor.environment,
         request_id=visitor.request_id, address=visitor.address,
@@ -115,6 +125,25 @@ def _actor(session: Session, visitor: Visitor) -> Actor:
     if found is None:
         raise Unauthenticated("credential_missing", "This session has ended. Sign in again.")
     return found.actor
+
+
+def _ticket_actor(session: Session, visitor: Visitor, opening: bool) -> Actor:
+    ticket = read_ticket(
+        session.info["seals"], visitor.ticket or "", visitor.run_id, opening=opening
+    )
+    scopes = accounts.current_scopes(session, ticket.user, ticket.environment, ticket.token)
+    if not scopes:
+        raise Unauthenticated("token_invalid", "The API token behind this stream has ended.")
+    return Actor(
+        kind="token",
+        name=ticket.name,
+        environment_id=ticket.environment,
+        scopes=scopes,
+        user_id=ticket.user,
+        token_id=ticket.token,
+        request_id=visitor.request_id,
+        address=visitor.address,
+    )
 
 
 def _cookie(header: str) -> str | None:

@@ -112,7 +112,9 @@ class Stream:
         while True:
             await asyncio.sleep(self._limits.recheck)
             try:
-                await self._reader.do(lambda: admit(self._reader.db, self._visitor))
+                await self._reader.do(
+                    lambda: admit(self._reader.db, self._visitor, opening=False)
+                )
             except TacitError as error:
                 _log.info("stream_ended run=%s code=%s", self._visitor.run_id, error.code)
                 return

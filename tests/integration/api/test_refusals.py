@@ -32,6 +32,7 @@ ROUTES: tuple[tuple[str, str, str | None], ...] = (
     ("GET", "/runs/{id}", "runs:read"),
     ("GET", "/runs/{id}/graph", "runs:read"),
     ("GET", "/runs/{id}/events", "runs:read"),
+    ("GET", "/runs/{id}/stream", "runs:read"),
     ("POST", "/runs/{id}/cancel", "runs:manage"),
 )
 
