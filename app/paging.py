@@ -39,7 +39,7 @@ def decode_cursor(cursor: str, length: int) -> list[str]:
     if (
         not isinstance(position, list)
         or len(position) != length
-        or not all(isinstance(part, str) and "\0" not in part for part in position)
+        or not all(isinstance(part, str) and _is_text(part) for part in position)
     ):
         raise Invalid(
             "cursor_invalid",
@@ -47,6 +47,11 @@ def decode_cursor(cursor: str, length: int) -> list[str]:
             field="cursor",
         )
     return position
+
+
+def _is_text(part: str) -> bool:
+    """Say whether a database takes the text: no NUL, no half of a surrogate pair."""
+    return "\0" not in part and not any("\ud800" <= character <= "\udfff" for character in part)
 
 
 def check_limit(limit: int) -> int:

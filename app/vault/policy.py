@@ -82,7 +82,8 @@ def check_value(value: str, *, allow_weak: bool) -> bool:
             "The value has fewer than 4 characters. Masking it would blot out ordinary text; "
             "use a longer one.",
         )
-    if value.count("\n") >= MAX_LINES:
+    # As the masker counts them, which registers each line.
+    if len(value.splitlines()) > MAX_LINES:
         raise _refuse("secret_too_many_lines", f"The value has more than {MAX_LINES} lines.")
     if _leaves(value) > MAX_LEAVES:
         raise _refuse(
