@@ -1,28 +1,24 @@
-// The drawn graph: keeps X6's cells equal to the editor's document, and the view's transform.
+// The drawn graph: keeps X6's cells equal to the editor's document; where one looks is the camera's.
 //
 // X6 draws nodes and wires and nothing more: it takes no events (gestures are ours, see
 // graph_pointer.js and graph_connect.js), keeps no history and its JSON is never stored.
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
-import { bounds, fitTransform } from "../state/geometry.js";
 import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
+import { Camera } from "./camera.js";
 import { createNodeElement, drawNode } from "./node_element.js";
 import { elements, registerShapes } from "./graph_shapes.js";
 
 const X6 = globalThis.X6;
-const MIN_SCALE = 0.1;
-const MAX_SCALE = 2.5;
 
-export class GraphView {
+export class GraphView extends Camera {
   /** `stage` is the element to draw in; it must have a size. */
   constructor(stage, editor) {
+    super(stage, () => editor.boxes());
     registerShapes();
-    this.stage = stage;
     this.editor = editor;
     this.elements = new Map();
     this.wires = new Set();
-    this.transform = { scale: 1, x: 0, y: 0 };
-    this.onTransform = new Set();
     this.prefix = `${Math.random().toString(36).slice(2)}:`;
     this.holder = document.createElement("div");
     this.holder.className = "stage__graph";
@@ -209,93 +205,25 @@ export class GraphView {
     this.elements.get(id)?.focus({ preventScroll: true });
   }
 
-  // ---- transform ----
+  // ---- camera ----
 
-  setTransform({ scale, x, y }) {
-    const clamped = Math.min(MAX_SCALE, Math.max(MIN_SCALE, scale));
-    this.transform = { scale: clamped, x, y };
-    this.graph.scale(clamped, clamped);
+  applyTransform({ scale, x, y }) {
+    this.graph.scale(scale, scale);
     this.graph.translate(x, y);
-    this.stage.style.backgroundSize = `${20 * clamped}px ${20 * clamped}px`;
+    this.stage.style.backgroundSize = `${20 * scale}px ${20 * scale}px`;
     this.stage.style.backgroundPosition = `${x}px ${y}px`;
-    this.stage.classList.toggle("is-far", clamped < 0.5);
-    this.stage.classList.toggle("is-farther", clamped < 0.35);
-    for (const listener of this.onTransform) listener(this.transform);
+    this.stage.classList.toggle("is-far", scale < 0.5);
+    this.stage.classList.toggle("is-farther", scale < 0.35);
   }
 
-  pan(dx, dy) {
-    const { scale, x, y } = this.transform;
-    this.setTransform({ scale, x: x + dx, y: y + dy });
-  }
-
-  /** Zoom by a factor around a point of the page (default: the middle of the stage). */
-  zoom(factor, client = this.#middle()) {
-    const before = this.toGraph(client);
-    const scale = Math.min(MAX_SCALE, Math.max(MIN_SCALE, this.transform.scale * factor));
-    const rect = this.stage.getBoundingClientRect();
-    this.setTransform({
-      scale,
-      x: client.x - rect.left - before.x * scale,
-      y: client.y - rect.top - before.y * scale,
-    });
-  }
-
-  zoomTo(scale) {
-    this.zoom(scale / this.transform.scale);
-  }
-
-  /** Fit the whole flow (or the given boxes) into the stage. */
-  fit({ max = 1, boxes = this.editor.boxes() } = {}) {
-    const rect = bounds(boxes);
-    const view = { width: this.stage.clientWidth, height: this.stage.clientHeight };
-    if (!rect || !view.width) return;
-    this.setTransform(fitTransform(rect, view, { max, min: MIN_SCALE }));
-  }
-
-  /** Pan so that a node is in view; does nothing when it already is. */
+  /** Pan so that a node is in view. */
   reveal(id) {
-    const box = this.editor.box(id);
-    if (holds(this.visible(), box)) return;
-    const { scale } = this.transform;
-    this.setTransform({
-      scale,
-      x: this.stage.clientWidth / 2 - (box.x + box.width / 2) * scale,
-      y: this.stage.clientHeight / 2 - (box.y + box.height / 2) * scale,
-    });
+    this.revealBox(this.editor.box(id));
   }
 
-  /** The part of the graph that the stage shows, in canvas units. */
-  visible() {
-    const { scale, x, y } = this.transform;
-    return { x: -x / scale, y: -y / scale, width: this.stage.clientWidth / scale, height: this.stage.clientHeight / scale };
-  }
-
-  toGraph({ x, y }) {
-    const rect = this.stage.getBoundingClientRect();
-    const { transform } = this;
-    return { x: (x - rect.left - transform.x) / transform.scale, y: (y - rect.top - transform.y) / transform.scale };
-  }
-
-  /** A point of the graph as a point of the stage. */
-  toStage({ x, y }) {
-    const { transform } = this;
-    return { x: x * transform.scale + transform.x, y: y * transform.scale + transform.y };
-  }
-
-  #middle() {
-    const rect = this.stage.getBoundingClientRect();
-    return { x: rect.left + rect.width / 2, y: rect.top + rect.height / 2 };
-  }
-
-  /** A smaller stage (the run panel opens) keeps in view what was wholly in view before. */
   #resize() {
-    const { width, height } = this.graph.options;
-    const before = { width: width / this.transform.scale, height: height / this.transform.scale };
-    const [x, y] = [-this.transform.x / this.transform.scale, -this.transform.y / this.transform.scale];
     this.graph.resize(this.stage.clientWidth, this.stage.clientHeight);
-    const all = bounds(this.editor.boxes());
-    if (all && holds({ x, y, ...before }, all) && !holds(this.visible(), all)) this.fit({ max: this.transform.scale });
-    for (const listener of this.onTransform) listener(this.transform);
+    this.resized();
   }
 
   dispose() {
@@ -303,11 +231,4 @@ export class GraphView {
     for (const id of [...this.elements.keys()]) elements.delete(this.#cellId("n", id));
     this.graph.dispose();
   }
-}
-
-function holds(outer, inner) {
-  return (
-    inner.x >= outer.x && inner.y >= outer.y &&
-    inner.x + inner.width <= outer.x + outer.width && inner.y + inner.height <= outer.y + outer.height
-  );
 }

@@ -1,11 +1,11 @@
-// A run as it happens: an EventSource-like feed over polling, so that the live listener's stream
-// can take its place behind the same interface.
+// A run as it happens: the live listener's stream of server-sent events, or polling where there is
+// no listener or it can't be reached.
 //
 //   const feed = followRun({api, runId, after, onEvents(events), onRun(run), onTrouble(error|null)})
 //   feed.close()
 //
-// Polls faster while something happens (150 ms) and slower while nothing does (up to 400 ms);
-// when the server can't be reached it keeps trying, ever slower, and says so once.
+// Events come in batches, in order, each at least once (RunState drops what it has seen); the run
+// itself is read again when an event says that its state changed, and at the end.
 
 import { FINAL } from "../state/run.js";
 
@@ -13,45 +13,127 @@ const FAST = 150;
 const SLOW = 400;
 const PAGE = 500;
 const RUN_EVERY = 1200;
+const BATCH = 40;
+const PATIENCE = 3;
 
-export function followRun({ api, runId, after = 0, onEvents, onRun, onTrouble = () => {} }) {
+/** `live` is the origin of the live listener ("" for none); `Source` an EventSource class. */
+export function followRun(options) {
+  const { live = liveOrigin(), Source = globalThis.EventSource } = options;
   const stop = new AbortController();
-  const loop = async () => {
-    let seq = after;
-    let wait = FAST;
-    let trouble = 0;
-    let checked = 0;
-    let state = null;
-    while (!stop.signal.aborted) {
-      try {
-        const { body } = await api.get(`/runs/${runId}/events?after=${seq}&limit=${PAGE}`, stop);
-        const events = body.items;
-        if (events.length) onEvents(events);
-        seq = events.at(-1)?.seq ?? seq;
-        const told = events.some((event) => event.type === "run");
-        if (FINAL.has(state) && !events.length) return;
-        if (told || !state || FINAL.has(state) || Date.now() - checked > RUN_EVERY) {
-          const answer = await api.get(`/runs/${runId}`, stop);
-          state = answer.body.state;
-          checked = Date.now();
-          onRun(answer.body);
-        }
-        wait = events.length ? FAST : Math.min(SLOW, wait + 50);
-        if (events.length >= PAGE || (FINAL.has(state) && !told)) wait = 0;
-        if (trouble) onTrouble(null);
-        trouble = 0;
-      } catch (error) {
-        if (stop.signal.aborted) return;
-        if (!trouble) onTrouble(error);
-        if (error.status === 404 || error.status === 401 || error.status === 403) return;
-        trouble += 1;
-        wait = Math.min(5000, SLOW * 2 ** trouble);
-      }
-      await pause(wait, stop.signal);
-    }
-  };
-  loop();
+  const feed = { ...options, stop, seq: options.after ?? 0, onTrouble: options.onTrouble ?? (() => {}) };
+  if (live && Source) stream(feed, live, Source);
+  else poll(feed);
   return { close: () => stop.abort() };
+}
+
+function liveOrigin() {
+  return globalThis.document?.querySelector('meta[name="tacit-live"]')?.content ?? "";
+}
+
+// ---- the stream ----
+
+function stream(feed, live, Source) {
+  const query = new URLSearchParams({ after: feed.seq, environment: feed.api.environment });
+  const source = new Source(`${live}/api/v1/runs/${feed.runId}/stream?${query}`, { withCredentials: true });
+  let waiting = [];
+  let timer = null;
+  let failures = 0;
+  const readRun = reader(feed);
+  const flush = () => {
+    clearTimeout(timer);
+    timer = null;
+    const events = waiting;
+    waiting = [];
+    if (!events.length) return;
+    feed.seq = Math.max(feed.seq, events.at(-1).seq);
+    feed.onEvents(events);
+    if (events.some((event) => event.type === "run")) readRun();
+  };
+  feed.stop.signal.addEventListener("abort", () => source.close());
+  source.addEventListener("open", () => {
+    if (failures) feed.onTrouble(null);
+    failures = 0;
+    readRun();
+  });
+  source.addEventListener("event", ({ data }) => {
+    waiting.push(JSON.parse(data));
+    timer ??= setTimeout(flush, BATCH);
+  });
+  source.addEventListener("end", () => {
+    source.close();
+    flush();
+    readRun();
+  });
+  source.addEventListener("error", () => {
+    if (feed.stop.signal.aborted) return;
+    failures += 1;
+    // Closed means refused; otherwise the browser tries again by itself, but not for ever.
+    if (source.readyState !== 2 && failures < PATIENCE) return;
+    source.close();
+    flush();
+    poll(feed);
+  });
+}
+
+/** Read the run, never twice at once; asked while it is being read, once more after. */
+function reader(feed) {
+  let running = false;
+  let again = false;
+  const read = async () => {
+    if (running) return (again = true);
+    running = true;
+    try {
+      const { body } = await feed.api.get(`/runs/${feed.runId}`, { signal: feed.stop.signal });
+      feed.onRun(body);
+    } catch (error) {
+      if (!feed.stop.signal.aborted) feed.onTrouble(error);
+    }
+    running = false;
+    if (again && !feed.stop.signal.aborted) {
+      again = false;
+      await read();
+    }
+    return undefined;
+  };
+  return read;
+}
+
+// ---- polling ----
+
+/** Faster while something happens, slower while nothing does; ever slower while nobody answers. */
+async function poll(feed) {
+  const { api, runId, stop } = feed;
+  let wait = FAST;
+  let trouble = 0;
+  let checked = 0;
+  let state = null;
+  while (!stop.signal.aborted) {
+    try {
+      const { body } = await api.get(`/runs/${runId}/events?after=${feed.seq}&limit=${PAGE}`, stop);
+      const events = body.items;
+      if (events.length) feed.onEvents(events);
+      feed.seq = events.at(-1)?.seq ?? feed.seq;
+      if (trouble) feed.onTrouble(null);
+      trouble = 0;
+      if (FINAL.has(state) && !events.length) return;
+      const told = events.some((event) => event.type === "run");
+      if (told || !state || FINAL.has(state) || Date.now() - checked > RUN_EVERY) {
+        const answer = await api.get(`/runs/${runId}`, stop);
+        state = answer.body.state;
+        checked = Date.now();
+        feed.onRun(answer.body);
+      }
+      wait = events.length ? FAST : Math.min(SLOW, wait + 50);
+      if (events.length >= PAGE || FINAL.has(state)) wait = 0;
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      if (!trouble) feed.onTrouble(error);
+      if ([401, 403, 404].includes(error.status)) return;
+      trouble += 1;
+      wait = Math.min(5000, SLOW * 2 ** trouble);
+    }
+    await pause(wait, stop.signal);
+  }
 }
 
 function pause(milliseconds, signal) {
