@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TACIT = str(Path(sys.executable).with_name("tacit"))
+EMAIL = "bench@example.org"
 SCOPES = ("secrets:manage", "secrets:read", "flows:manage", "flows:read", "runs:manage",
           "runs:read")
 
@@ -33,6 +34,7 @@ class Installation:
     home: Path
     running: dict[str, Any]
     token: str
+    password: str
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Ask the JSON API.
@@ -65,7 +67,7 @@ def installed() -> Iterator[Installation]:
         password = secrets.token_urlsafe(18)
         process = subprocess.Popen(
             [TACIT, "up", "--port", "0"],
-            env={**environment, "TACIT_ADMIN_EMAIL": "bench@example.org",
+            env={**environment, "TACIT_ADMIN_EMAIL": EMAIL,
                  "TACIT_ADMIN_PASSWORD": password},
             stdout=subprocess.PIPE, text=True,
         )
@@ -73,11 +75,11 @@ def installed() -> Iterator[Installation]:
             _wait_until_ready(process)
             running = json.loads((home / "running.json").read_text())
             token = subprocess.run(
-                [TACIT, "token", "create", "--user", "bench@example.org",
+                [TACIT, "token", "create", "--user", EMAIL,
                  *(part for scope in SCOPES for part in ("--scope", scope))],
                 env=environment, check=True, capture_output=True, text=True,
             ).stdout.strip()
-            yield Installation(home, running, token)
+            yield Installation(home, running, token, password)
         finally:
             process.terminate()
             process.wait(60)
