@@ -53,7 +53,8 @@ def _reference(node: Node) -> SecretReference | None:
     name, version = node.config.get("secretName"), node.config.get("version")
     if not isinstance(name, str) or not name:
         return None
-    pinned = version if type(version) is int else None
+    # Beyond what a database counts, no version exists either.
+    pinned = max(0, min(version, 2**31 - 1)) if type(version) is int else None
     return SecretReference(node.id, name, pinned, str(node.config.get("outputFormat", "raw")))
 
 

@@ -56,7 +56,10 @@ def resolve(
         rows = session.scalars(
             select(SecretVersion).where(
                 SecretVersion.secret_id.in_({secret for secret, _ in pairs.values()}),
-                SecretVersion.number.in_({number for _, number in pairs.values()}),
+                SecretVersion.number.in_(
+                    # A pin beyond what the column holds is a pin on nothing.
+                    {number for _, number in pairs.values() if 0 < number < 2**31}
+                ),
             )
         )
         versions = {(row.secret_id, row.number): row for row in rows}
