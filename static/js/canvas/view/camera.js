@@ -14,6 +14,7 @@ export class Camera {
     this.transform = { scale: 1, x: 0, y: 0 };
     this.size = { width: stage.clientWidth, height: stage.clientHeight };
     this.onTransform = new Set();
+    this.keepFit = false;
   }
 
   setTransform({ scale, x, y }) {
@@ -46,7 +47,7 @@ export class Camera {
     this.zoom(scale / this.transform.scale);
   }
 
-  /** Fit everything into the stage, at most at scale `max`. */
+  /** Fit everything into the stage, at most at scale `max`; with `keepFit` also after a resize. */
   fit({ max = 1 } = {}) {
     const rect = bounds(this.boxes());
     if (!rect || !this.size.width) return;
@@ -84,9 +85,11 @@ export class Camera {
   resized() {
     const seen = this.visible();
     this.size = { width: this.stage.clientWidth, height: this.stage.clientHeight };
+    if (this.keepFit) return this.fit();
     const all = bounds(this.boxes());
     if (all && holds(seen, all) && !holds(this.visible(), all)) this.fit({ max: this.transform.scale });
     else for (const listener of this.onTransform) listener(this.transform);
+    return undefined;
   }
 
   #middle() {

@@ -15,6 +15,7 @@ const PAGE = 500;
 const RUN_EVERY = 1200;
 const BATCH = 40;
 const PATIENCE = 3;
+const OPENING = 4000;
 
 /** `live` is the origin of the live listener ("" for none); `Source` an EventSource class. */
 export function followRun(options) {
@@ -38,7 +39,15 @@ function stream(feed, live, Source) {
   let waiting = [];
   let timer = null;
   let failures = 0;
+  let opened = false;
   const readRun = reader(feed);
+  const giveUp = () => {
+    clearTimeout(opening);
+    source.close();
+    flush();
+    poll(feed);
+  };
+  const opening = setTimeout(giveUp, OPENING);
   const flush = () => {
     clearTimeout(timer);
     timer = null;
@@ -49,8 +58,13 @@ function stream(feed, live, Source) {
     feed.onEvents(events);
     if (events.some((event) => event.type === "run")) readRun();
   };
-  feed.stop.signal.addEventListener("abort", () => source.close());
+  feed.stop.signal.addEventListener("abort", () => {
+    clearTimeout(opening);
+    source.close();
+  });
   source.addEventListener("open", () => {
+    opened = true;
+    clearTimeout(opening);
     if (failures) feed.onTrouble(null);
     failures = 0;
     readRun();
@@ -60,6 +74,7 @@ function stream(feed, live, Source) {
     timer ??= setTimeout(flush, BATCH);
   });
   source.addEventListener("end", () => {
+    clearTimeout(opening);
     source.close();
     flush();
     readRun();
@@ -67,11 +82,9 @@ function stream(feed, live, Source) {
   source.addEventListener("error", () => {
     if (feed.stop.signal.aborted) return;
     failures += 1;
-    // Closed means refused; otherwise the browser tries again by itself, but not for ever.
-    if (source.readyState !== 2 && failures < PATIENCE) return;
-    source.close();
-    flush();
-    poll(feed);
+    // Closed means refused; a stream that broke the browser opens again, but not for ever.
+    if (opened && source.readyState !== 2 && failures < PATIENCE) return;
+    giveUp();
   });
 }
 

@@ -36,6 +36,7 @@ async function open(root) {
   const view = new GraphView(stage, editor);
   bindPointer(view, editor, null, { embedded: true });
   editor.setRun(state);
+  view.keepFit = true;
   view.fit();
   if (!FINAL.has(root.dataset.runState)) follow({ api, root, editor, view, state });
 }
