@@ -25,8 +25,7 @@ class Viewer:
         self._frames: list[Frame] = []
         self._held = 0
         self._wake = asyncio.Event()
-        self.cut = False
-        """It fell too far behind: it is to reconnect and go on from where it was."""
+        self._cut = asyncio.Event()
         self.ended: str | None = None
         """The run's last state, once all its events are here."""
 
@@ -36,14 +35,18 @@ class Viewer:
             self._frames.append(frame)
             self._held += len(frame.data)
         if self._held > self._limit:
-            self.cut = True
             self._frames.clear()
+            self._cut.set()
         self._wake.set()
 
     def end(self, state: str) -> None:
         """Say that nothing will follow."""
         self.ended = state
         self._wake.set()
+
+    async def until_cut(self) -> None:
+        """Wait until it fell too far behind: it is to come back and go on from where it was."""
+        await self._cut.wait()
 
     async def take(self, patience: float) -> list[Frame]:
         """Return what is there, waiting up to ``patience`` seconds for it."""

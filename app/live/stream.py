@@ -44,7 +44,9 @@ class Stream:
     async def serve(self, receive: Receive) -> None:
         """Stream until the run is over, the viewer leaves, is too slow, or may no longer watch."""
         try:
-            await _first_of(self._pump(), _until_gone(receive), self._while_admitted())
+            await _first_of(
+                self._pump(), _until_gone(receive), self._while_admitted(), self._until_cut()
+            )
         finally:
             self._feeds.part(self._key, self._viewer)
         # Ends the response in form, also where it is cut: a browser comes back by itself.
@@ -54,10 +56,16 @@ class Stream:
         try:
             await self._write(frames.OPENING)
             state = await self._catch_up() or await self._follow()
-            if state is not None:
-                await self._write(frames.end_frame(state))
+            await self._write(frames.end_frame(state))
         except TimeoutError:
-            _log.info("viewer_cut run=%s after=%s", self._visitor.run_id, self._seq)
+            self._log_cut()
+
+    async def _until_cut(self) -> None:
+        await self._viewer.until_cut()
+        self._log_cut()
+
+    def _log_cut(self) -> None:
+        _log.info("viewer_cut run=%s after=%s", self._visitor.run_id, self._seq)
 
     async def _catch_up(self) -> str | None:
         """Send what has happened so far, at the viewer's pace; return the state of a run over."""
@@ -73,13 +81,11 @@ class Stream:
                 self._feeds.join(self._key, self._viewer, self._seq)
                 joined = True
 
-    async def _follow(self) -> str | None:
-        """Send what happens; return the run's last state, or None where the viewer was cut."""
+    async def _follow(self) -> str:
+        """Send what happens until the run is over; return its last state."""
         viewer = self._viewer
         while True:
             waiting = await viewer.take(self._limits.heartbeat)
-            if viewer.cut:
-                raise TimeoutError
             if waiting:
                 await self._deliver(waiting)
             elif viewer.ended is None:
