@@ -77,9 +77,9 @@ def test_every_command_is_documented() -> None:
     assert set(COMMANDS) == {path[0] for path in _leaves(tacit)}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_of_a_page_exist_with_their_options(page: Path) -> None:
-    for line in _quoted(page.read_text()):
+@pytest.mark.parametrize("document", PAGES, ids=lambda one: one.name)
+def test_commands_of_a_page_exist_with_their_options(document: Path) -> None:
+    for line in _quoted(document.read_text()):
         line = re.sub(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?", "", line)
         if not line.startswith("tacit "):
             continue
@@ -90,19 +90,19 @@ def test_commands_of_a_page_exist_with_their_options(page: Path) -> None:
         assert not unknown, f"{line}: {unknown}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_make_targets_of_a_page_exist(page: Path) -> None:
+@pytest.mark.parametrize("document", PAGES, ids=lambda one: one.name)
+def test_make_targets_of_a_page_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    for line in _quoted(page.read_text()):
+    for line in _quoted(document.read_text()):
         line = re.sub(r"^(?:[A-Z_]+=\S+ )*", "", line)
         named = re.fullmatch(r"make ([a-z-]+).*", line)
         assert named is None or named[1] in targets, line
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_to_files_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+@pytest.mark.parametrize("document", PAGES, ids=lambda one: one.name)
+def test_links_to_files_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
 
 
 def test_ci_runs_the_tests() -> None:
