@@ -32,7 +32,7 @@ export function bindPointer(view, editor, connecting, { onOpen = () => {}, embed
     if (event.button !== 0) return;
     if (pin && !editor.readOnly) return begin(connecting.begin(pin, event), event);
     if (node) return begin(moving(view, editor, node.dataset.nodeId, event, onOpen), event);
-    if (wire) return selectWire(editor, wire.dataset.edgeId, event);
+    if (wire) return selectWire(view, editor, wire.dataset.edgeId, event);
     stage.focus({ preventScroll: true });
     const touch = event.pointerType === "touch" || editor.readOnly;
     begin(touch ? panning(view, event, editor) : boxing(view, editor, event), event);
@@ -90,7 +90,8 @@ export function bindPointer(view, editor, connecting, { onOpen = () => {}, embed
   };
 }
 
-function selectWire(editor, id, event) {
+function selectWire(view, editor, id, event) {
+  view.stage.focus({ preventScroll: true });
   if (event.shiftKey || event.ctrlKey || event.metaKey) editor.toggle({ edge: id });
   else editor.select({ edges: [id] });
   event.preventDefault();
