@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.ids import iso, utcnow
+from app.ids import is_id, iso, utcnow
 from app.web.masked import mask_parts
 
 _DAY = timedelta(days=1)
@@ -144,6 +144,7 @@ _SPOKEN = {
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "iso": iso,
+    "is_id": is_id,
     "exact": exact,
     "is_recent": is_recent,
     "ago": ago,

@@ -12,9 +12,8 @@ from werkzeug.wrappers import Response
 from app.accounts.scopes import Scope
 from app.audit.reading import AuditFilter
 from app.errors import Conflict, Invalid
-from app.flows.finding import find_flows_naming
 from app.vault import service
-from app.vault.service import NewSecret, SecretView
+from app.vault.service import NewSecret, SecretView, Usage
 from app.web.audit import audit_rows
 from app.web.forms import Errors, FieldError, errors_of, split_tags, suggest_name
 from app.web.hx import go, render, wants_partial
@@ -45,6 +44,29 @@ class TagFilter:
     name: str
     on: bool
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseRow:
+    """A node that uses the secret.
+
+    :param scope: whether the flow's draft or its active version has it.
+    """
+
+    flow_id: str
+    flow_name: str
+    node: str
+    pin: int | None
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageView:
+    """Where the secret is used, and what a rotation changes, in a sentence."""
+
+    uses: list[UseRow]
+    flows: dict[str, str]
+    summary: str
 
 
 @pages.get("/secrets")
@@ -159,11 +181,7 @@ def _page(
     with work() as (session, actor):
         found = service.get_secret(session, actor, secret_id)
         versions = service.list_versions(session, actor, secret_id)
-        flows_using = (
-            find_flows_naming(session, actor, found.name)
-            if actor.may(Scope.FLOWS_READ)
-            else []
-        )
+        usage = _usage(service.usage_of(session, actor, secret_id))
         trail = (
             audit_rows(session, actor, AuditFilter(secret_id=secret_id), limit=_TRAIL)[0]
             if actor.may(Scope.AUDIT_READ)
@@ -171,8 +189,15 @@ def _page(
         )
     return render_template(
         "secrets/secret.html", secret=found, versions=versions, trail=trail,
-        flows_using=flows_using, errors=errors or {}, delete_errors=delete_errors or {},
+        usage=usage, errors=errors or {}, delete_errors=delete_errors or {},
     )
+
+
+def _usage(found: Usage) -> UsageView:
+    uses = [
+        UseRow(use.flow_id, use.flow_name, use.node, use.pin, use.scope) for use in found.uses
+    ]
+    return UsageView(uses, {use.flow_id: use.flow_name for use in uses}, found.summary)
 
 
 def _new_form(errors: Errors, form: object) -> str:
