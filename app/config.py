@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import ConfigError
@@ -39,11 +39,100 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_CA", "TACIT_HOME/tls/ca.pem", "CA that vouches for the listeners."),
     Setting("TACIT_MASTER_KEY_FILE", "TACIT_HOME/keys/master.key",
             "The key file of the default key provider: 32 bytes, mode 0400 or 0600."),
+    Setting("TACIT_KEY_PROVIDER", "keyfile",
+            "Where new master keys come from: keyfile, variable, passphrase, aws-kms or transit."),
+    Setting("TACIT_MASTER_KEY", "",
+            "Master keys of the provider variable: 32 bytes in base64; several by commas."),
+    Setting("TACIT_PASSPHRASE", "", "Passphrase of the provider passphrase."),
+    Setting("TACIT_PASSPHRASE_FILE", "",
+            "File with a passphrase a line, mode 0400 or 0600; instead of TACIT_PASSPHRASE."),
+    Setting("TACIT_KMS_KEY", "", "Key of AWS KMS: its id, ARN or alias."),
+    Setting("TACIT_KMS_ENDPOINT", "AWS's own", "Another address of AWS KMS."),
+    Setting("TACIT_TRANSIT_URL", "", "Address of Vault or OpenBao, for the provider transit."),
+    Setting("TACIT_TRANSIT_KEY", "", "The transit key's name, of type aes256-gcm96."),
+    Setting("TACIT_TRANSIT_MOUNT", "transit", "Where the transit engine is mounted."),
+    Setting("TACIT_TRANSIT_TOKEN_FILE", "",
+            "File with Vault's token, mode 0400 or 0600; read anew for each call."),
+    Setting("TACIT_TRANSIT_CA", "the system's", "CA that vouches for TACIT_TRANSIT_URL."),
     Setting("TACIT_TRUSTED_PROXIES", "", "Addresses of proxies that end TLS, by commas."),
     Setting("TACIT_ADMIN_EMAIL", "", "First administrator, made at the first start."),
     Setting("TACIT_ADMIN_PASSWORD", "", "Password of the first administrator."),
     Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
+
+
+class Hidden:
+    """A setting that must not show: masked wherever it is written, and it can be overwritten.
+
+    :param text: what the environment held.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self, text: str = "") -> None:
+        self._held = bytearray(text.encode())
+
+    def __repr__(self) -> str:
+        return "Hidden(***)"
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def lines(self, separator: bytes = b"\n") -> list[bytes]:
+        """The parts of the setting, without the white space around them and empty ones."""
+        return [part for line in bytes(self._held).split(separator) if (part := line.strip())]
+
+    def wipe(self) -> None:
+        """Overwrite the held bytes, for processes that must not hold them."""
+        self._held[:] = bytes(len(self._held))
+        self._held.clear()
+
+
+HIDDEN = ("TACIT_MASTER_KEY", "TACIT_PASSPHRASE")
+"""Settings that the command line drops from the process's environment once they are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """Where the master key comes from (docs/keys.md).
+
+    Which one opens what is stored stands in the database; this is what opening one needs, and
+    ``provider`` is who gives the next one.
+    """
+
+    provider: str = "keyfile"
+    variable: Hidden = field(default_factory=Hidden)
+    passphrase: Hidden = field(default_factory=Hidden)
+    passphrase_file: Path | None = None
+    kms_key: str = ""
+    kms_endpoint: str | None = None
+    transit_url: str = ""
+    transit_key: str = ""
+    transit_mount: str = "transit"
+    transit_token_file: Path | None = None
+    transit_ca: Path | None = None
+
+    @classmethod
+    def load(cls, env: Mapping[str, str]) -> KeySettings:
+        """Read the settings; the providers say what is wrong with them, when they are used."""
+        return cls(
+            provider=env.get("TACIT_KEY_PROVIDER") or "keyfile",
+            variable=Hidden(env.get("TACIT_MASTER_KEY", "")),
+            passphrase=Hidden(env.get("TACIT_PASSPHRASE", "")),
+            passphrase_file=_path(env, "TACIT_PASSPHRASE_FILE"),
+            kms_key=env.get("TACIT_KMS_KEY", ""),
+            kms_endpoint=env.get("TACIT_KMS_ENDPOINT") or None,
+            transit_url=env.get("TACIT_TRANSIT_URL", "").rstrip("/"),
+            transit_key=env.get("TACIT_TRANSIT_KEY", ""),
+            transit_mount=env.get("TACIT_TRANSIT_MOUNT") or "transit",
+            transit_token_file=_path(env, "TACIT_TRANSIT_TOKEN_FILE"),
+            transit_ca=_path(env, "TACIT_TRANSIT_CA"),
+        )
+
+    def wipe(self) -> None:
+        """Forget the settings that are keys, in a process that must not hold them."""
+        self.variable.wipe()
+        self.passphrase.wipe()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +154,7 @@ class Config:
     runtime_url: str
     ca_file: Path
     master_key_file: Path
+    keys: KeySettings
     trusted_proxies: tuple[str, ...]
     log_level: str
 
@@ -93,6 +183,7 @@ class Config:
             master_key_file=Path(
                 env.get("TACIT_MASTER_KEY_FILE") or home / "keys" / "master.key"
             ),
+            keys=KeySettings.load(env),
             trusted_proxies=tuple(
                 part.strip()
                 for part in env.get("TACIT_TRUSTED_PROXIES", "").split(",")
@@ -126,6 +217,10 @@ def _live_recheck(env: Mapping[str, str]) -> int:
             "go on watching a run for so long.",
         )
     return int(text)
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]).expanduser().absolute() if env.get(name) else None
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

@@ -86,8 +86,10 @@ def _home(config: Config, running: Running | None) -> Iterator[Finding]:
 def _key(config: Config) -> Iterator[Finding]:
     services = load_factory("open_services")(config)
     services.db.dispose()
-    yield Finding("key", "ok", f"{config.master_key_file} opens this installation")
-    if config.is_sqlite and _same_disk(config.master_key_file, config.home):
+    kek = services.vault.kek
+    kek.health()
+    yield Finding("key", "ok", f"the {kek.describe()} opens this installation ({kek.id})")
+    if config.is_sqlite and kek.file and _same_disk(kek.file, config.home):
         yield Finding(
             "key", "note",
             "The master key lies on the database's disk: who copies the disk has both. Set "

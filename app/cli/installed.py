@@ -8,15 +8,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.cli.children import become_undumpable, forbid_core_dumps, take_variable
 from app.cli.places import Running
 from app.cli.serve import load_factory
-from app.config import Config
+from app.config import HIDDEN, Config
 from app.errors import ConfigError
 
 
-def load_config() -> Config:
-    """Read the settings; the queue and the runtime URL may be those of a running ``tacit up``."""
+def take_config() -> Config:
+    """Read the settings, and drop those that are keys from the environment.
+
+    A process that holds keys keeps its memory to itself.
+    """
     config = Config.load()
+    taken = [take_variable(name) for name in HIDDEN]
+    if any(taken):
+        forbid_core_dumps()
+        become_undumpable()
+    return config
+
+
+def load_config() -> Config:
+    """Read the settings; the queue and the runtime URL may be those of a running ``tacit up``.
+
+    Those that are keys are dropped from the environment.
+    """
+    config = take_config()
     running = Running.find(config.home)
     if running is None or config.redis_url:
         return config
@@ -38,10 +55,13 @@ def check_installed(config: Config) -> None:
 
 
 @contextmanager
-def opened(config: Config) -> Iterator[Any]:
-    """Open the installation's database for a command; yields its services."""
+def opened(config: Config, *, with_vault: bool = False) -> Iterator[Any]:
+    """Open the installation's database for a command; yields its services.
+
+    :param with_vault: open the master keys too.
+    """
     check_installed(config)
-    services = load_factory("open_services")(config, with_vault=False)
+    services = load_factory("open_services")(config, with_vault=with_vault)
     try:
         yield services
     finally:

@@ -10,5 +10,6 @@ from app.config import Config
 
 def run_scheduler(config: Config) -> None:
     """Run until a signal ends it; without the master key."""
+    config.keys.wipe()
     services = load_factory("open_services")(config, with_vault=False)
     importlib.import_module("app.runs.scheduler").run_forever(services)

@@ -62,13 +62,15 @@ def encode_fields(*fields: str | bytes) -> bytes:
     return b"".join(parts)
 
 
-def seal_payload(dek: bytes, location: Location, plaintext: bytes) -> tuple[bytes, bytes]:
+def seal_payload(
+    dek: bytes | bytearray, location: Location, plaintext: bytes
+) -> tuple[bytes, bytes]:
     """Encrypt a value under a data key that is used this once; returns nonce and ciphertext."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     return nonce, AESGCM(dek).encrypt(nonce, plaintext, _payload_data(FORMAT, ALGORITHM, location))
 
 
-def open_payload(dek: bytes, location: Location, envelope: Envelope) -> bytes:
+def open_payload(dek: bytes | bytearray, location: Location, envelope: Envelope) -> bytes:
     """Decrypt a value.
 
     :raises DecryptionFailed: anything does not fit.
@@ -80,7 +82,7 @@ def open_payload(dek: bytes, location: Location, envelope: Envelope) -> bytes:
 def wrap_key(kek: bytes, kek_id: str, location: Location, ciphertext: bytes, dek: bytes) -> bytes:
     """Encrypt a data key under a KEK, bound to its place and to the ciphertext that it opens."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(kek).encrypt(nonce, dek, _wrap_data(kek_id, location, ciphertext))
+    return nonce + AESGCM(kek).encrypt(nonce, dek, wrap_data(kek_id, location, ciphertext))
 
 
 def unwrap_key(
@@ -90,7 +92,7 @@ def unwrap_key(
 
     :raises DecryptionFailed: anything does not fit.
     """
-    data = _wrap_data(kek_id, location, ciphertext)
+    data = wrap_data(kek_id, location, ciphertext)
     return _decrypt(kek, wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], data)
 
 
@@ -98,12 +100,13 @@ def _payload_data(format_: int, algorithm: str, location: Location) -> bytes:
     return encode_fields("tacit/payload", str(format_), algorithm, *location.fields())
 
 
-def _wrap_data(kek_id: str, location: Location, ciphertext: bytes) -> bytes:
+def wrap_data(kek_id: str, location: Location, ciphertext: bytes) -> bytes:
+    """Return what a wrapped data key is bound to: KEK, place, and the ciphertext it opens."""
     digest = hashlib.sha256(ciphertext).digest()
     return encode_fields("tacit/wrap", ALGORITHM, kek_id, *location.fields(), digest)
 
 
-def _decrypt(key: bytes, nonce: bytes, ciphertext: bytes, data: bytes) -> bytes:
+def _decrypt(key: bytes | bytearray, nonce: bytes, ciphertext: bytes, data: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, data)
     except (InvalidTag, ValueError):

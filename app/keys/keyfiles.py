@@ -100,6 +100,15 @@ def write_key_file(path: Path, key: bytes) -> None:
     sync_folder(path.parent)
 
 
+def find_key_file(first: Path, kek_id: str) -> Path | None:
+    """Return the file that should hold a KEK: the one named by its id, else the first one."""
+    named = first.with_name(f"master-{kek_id}.key")
+    for path in (named, first):
+        if path.exists() or path.is_symlink():
+            return path
+    return None
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

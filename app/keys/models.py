@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, ClassVar
 
-from sqlalchemy import String
+from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id
 from app.ids import utcnow
+from app.keys.sealed import Sealed
 
 
 class Installation(Base):
@@ -20,15 +22,27 @@ class Installation(Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
-class KeyEncryptionKey(Base):
-    """A KEK by its fingerprint; the key itself is with its provider, never here.
+class KeyEncryptionKey(Sealed, Base):
+    """A KEK by its id; the key itself is with its provider, never here.
 
-    ``state`` is ``active`` (wraps new data keys), ``retiring`` (still opens) or ``retired``.
+    ``state`` is ``staged`` (to be the next active one), ``active`` (wraps new data keys; there
+    is one), ``retiring`` (still opens) or ``retired`` (wraps nothing any more).
+
+    :ivar parameters: what the provider needs to open it: salt and cost, or a remote key's name.
     """
 
     __tablename__ = "keks"
+    __table_args__ = (
+        Index(
+            "uq_keks_active", "state", unique=True,
+            sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"),
+        ),
+    )
+    SEALED: ClassVar[tuple[str, ...]] = ("id", "provider", "state", "parameters")
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     provider: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16))
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    changed_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -270,7 +270,7 @@ def _add_version(
     session: Session, actor: Actor, vault: Vault, secret: Secret, number: int, value: str,
     weak: bool,
 ) -> None:
-    blob = vault.seal(secret.environment_id, secret.id, number, value)
+    blob = vault.seal(session, secret.environment_id, secret.id, number, value)
     session.add(blob)
     session.add(
         SecretVersion(

@@ -97,8 +97,20 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("provider", sa.String(length=32), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("parameters", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("created_at", app.db.UtcDateTime(), nullable=False),
+        sa.Column("changed_at", app.db.UtcDateTime(), nullable=False),
+        sa.Column("mac_key_id", sa.String(length=16), nullable=False),
+        sa.Column("row_mac", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keks")),
+    )
+    op.create_index(
+        "uq_keks_active",
+        "keks",
+        ["state"],
+        unique=True,
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
     )
     op.create_table(
         "login_attempts",
@@ -655,6 +667,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_login_attempts_account_at"))
 
     op.drop_table("login_attempts")
+    op.drop_index("uq_keks_active", table_name="keks")
     op.drop_table("keks")
     op.drop_table("installation")
     op.drop_table("freezes")

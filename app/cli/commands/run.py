@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from app.cli import ports
-from app.cli.installed import load_config
-from app.config import Config
+from app.cli.installed import load_config, take_config
 
 _ADMIN = ("TACIT_ADMIN_EMAIL", "TACIT_ADMIN_PASSWORD")
 
@@ -34,7 +33,7 @@ def up(port: int | None, runtime_port: int | None, live_port: int | None) -> Non
     from app.cli.up import Installation
 
     config = ports.moved(
-        Config.load(), os.environ, port=port, runtime_port=runtime_port, live_port=live_port
+        take_config(), os.environ, port=port, runtime_port=runtime_port, live_port=live_port
     )
     # Taken out of the environment before there is any child that could inherit them.
     email, password = (take_variable(name) for name in _ADMIN)

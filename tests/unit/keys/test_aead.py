@@ -19,11 +19,11 @@ from app.keys.aead import (
     unwrap_key,
     wrap_key,
 )
-from app.keys.keyring import KeyFileKek, Keyring, fingerprint
+from app.keys.keyring import LocalKek, Keyring, fingerprint
 
 PLACE = Location("deployment", "environment", "secret", 3, "blob")
 KEY = bytes(range(32))
-RING = Keyring(KeyFileKek(fingerprint(KEY), KEY))
+RING = Keyring(LocalKek(fingerprint(KEY), KEY))
 
 
 def test_fields_are_length_prefixed() -> None:
@@ -161,9 +161,9 @@ def test_a_data_key_is_bound_to_the_ciphertext_that_it_opens() -> None:
 
 
 def test_a_keyring_opens_what_an_older_key_wrapped() -> None:
-    old = KeyFileKek(fingerprint(bytes(32)), bytes(32))
+    old = LocalKek(fingerprint(bytes(32)), bytes(32))
     sealed = Keyring(old).seal(PLACE, b"value")
-    new = KeyFileKek(fingerprint(KEY), KEY)
+    new = LocalKek(fingerprint(KEY), KEY)
     assert Keyring(new, {old.id: old}).open(PLACE, sealed) == b"value"
     with pytest.raises(DecryptionFailed):
         Keyring(new).open(PLACE, sealed)
@@ -174,5 +174,5 @@ def test_the_fingerprint_tells_keys_apart_and_shows_nothing() -> None:
     assert fingerprint(KEY) == fingerprint(bytes(range(32)))
     assert fingerprint(bytes(32)) != fingerprint(KEY)
     assert KEY.hex() not in fingerprint(KEY)
-    assert KEY.hex() not in repr(KeyFileKek("kek-1", KEY))
-    assert "\\x01" not in repr(KeyFileKek("kek-1", KEY))
+    assert KEY.hex() not in repr(LocalKek("kek-1", KEY))
+    assert "\\x01" not in repr(LocalKek("kek-1", KEY))
