@@ -1,0 +1,356 @@
+"""A hunt for canaries: does a value stand anywhere, in any form, where it must not?
+
+``Hunt.search`` takes the bytes of a place, takes off what lies around them (gzip, zlib, base64,
+JSON) and looks for every form of every value. The places know how to empty themselves:
+files and folders, an SQLite database with its rows, a Valkey server with its keys, its dump and
+its memory, processes with their arguments and environment, a browser's HAR. What can't be read
+is counted too: a hunt that saw nothing proves nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import html
+import json
+import re
+import sqlite3
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from redis import Redis
+
+MAX_DEPTH = 4
+_ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_GZIP = b"\x1f\x8b\x08"
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+_ESCAPE = re.compile(rb'\\["\\/bfnrtu]')
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r")
+
+
+def forms_of(value: str) -> dict[str, bytes]:
+    """Return the forms in which a value could stand somewhere, by name.
+
+    Base64 is trimmed to the characters that don't depend on what stands before and after.
+    """
+    raw = value.encode()
+    escaped = "".join(f"\\u{unit:04x}" for unit in _utf16(value))
+    texts = {
+        "literal": value,
+        "json": json.dumps(value)[1:-1],
+        "json twice": json.dumps(json.dumps(value)[1:-1])[1:-1],
+        "unicode-escaped": escaped,
+        "UNICODE-ESCAPED": "\\u".join(part.upper() for part in escaped.split("\\u")),
+        "repr": repr(value)[1:-1],
+        "url": quote(value, safe=""),
+        "url, / kept": quote(value),
+        "url, lower": re.sub("%..", lambda found: found[0].lower(), quote(value, safe="")),
+        "url, plus": quote_plus(value),
+        "url, all": "".join(f"%{byte:02X}" for byte in raw),
+        "url, all, lower": "".join(f"%{byte:02x}" for byte in raw),
+        "html": html.escape(value),
+        "hex": raw.hex(),
+        "HEX": raw.hex().upper(),
+    }
+    found = {name: text.encode() for name, text in texts.items()}
+    found["utf-16"] = value.encode("utf-16-le")
+    for shift in range(3):
+        coded = _aligned(raw, shift)
+        found[f"base64+{shift}"] = coded
+        found[f"base64url+{shift}"] = coded.translate(bytes.maketrans(b"+/", b"-_"))
+    unique: dict[bytes, str] = {}
+    for name, form in found.items():
+        unique.setdefault(form, name)
+    return {name: form for form, name in unique.items()}
+
+
+def _utf16(value: str) -> list[int]:
+    units = value.encode("utf-16-be")
+    return [int.from_bytes(units[at:at + 2], "big") for at in range(0, len(units), 2)]
+
+
+def _aligned(raw: bytes, shift: int) -> bytes:
+    """Encode ``raw`` as it looks after ``shift`` other bytes, without what neighbours change."""
+    coded = base64.b64encode(b"\0" * shift + raw)
+    first = -(-shift * 8 // 6)
+    return coded[first : (shift + len(raw)) * 8 // 6]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A value that was found: which one, in which place and form, and where there."""
+
+    value: str
+    place: str
+    form: str
+    where: str
+
+
+@dataclass
+class Hunt:
+    """What is hunted, what was found and how much was looked at.
+
+    :param values: the canaries by a name that may be printed.
+    """
+
+    values: Mapping[str, str]
+    hits: list[Hit] = field(default_factory=list)
+    searched: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    shut: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def __post_init__(self) -> None:
+        self._forms = [
+            (name, form, needle)
+            for name, value in self.values.items()
+            for form, needle in forms_of(value).items()
+        ]
+
+    def search(self, place: str, data: bytes | str, where: str = "") -> None:
+        """Search bytes, and what they hold once decoded."""
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        self.searched[place] += len(raw)
+        seen: set[tuple[str, str]] = set()
+        for path, layer in layers(raw):
+            for name, form, needle in self._forms:
+                if (name, form) not in seen and needle in layer:
+                    seen.add((name, form))
+                    shown = f"{form} in {path}" if path else form
+                    self.hits.append(Hit(name, place, shown, where))
+
+    def object(self, place: str, value: Any, where: str = "") -> None:
+        """Search anything made of texts, bytes, lists and mappings, each text on its own."""
+        if isinstance(value, bytes | str):
+            self.search(place, value, where)
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                self.object(place, key, where)
+                self.object(place, item, f"{where}.{key!s:.40}")
+        elif isinstance(value, Iterable):
+            for item in value:
+                self.object(place, item, where)
+
+    # ---- places ----
+
+    def files(self, place: str, folder: Path) -> None:
+        """Search every file below a folder, and its name."""
+        for file in sorted(folder.rglob("*")):
+            self.search(place, str(file.relative_to(folder)), "name")
+            if file.is_file() and not file.is_symlink():
+                self.search(place, file.read_bytes(), file.name)
+
+    def sqlite(self, database: Path) -> None:
+        """Search the pages of a database, its WAL and SHM, and every cell of every table."""
+        for suffix in ("", "-wal", "-shm"):
+            file = database.with_name(database.name + suffix)
+            if file.exists():
+                self.search(f"database file{suffix}", file.read_bytes(), file.name)
+        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+        try:
+            names = connection.execute("select name from sqlite_schema where type = 'table'")
+            for (table,) in names.fetchall():
+                for row in connection.execute(f'select * from "{table}"'):
+                    self.object("database rows", [cell for cell in row if cell is not None], table)
+        finally:
+            connection.close()
+
+    def valkey(self, url: str) -> None:
+        """Search every key and value of a server, its slow log and clients, and a dump of it all.
+
+        The dump is written without compression, read and removed.
+        """
+        with Redis.from_url(url) as server:
+            databases = int(server.config_get("databases")["databases"])
+            for number in range(databases):
+                with Redis.from_url(url, db=number) as client:
+                    for key in client.scan_iter(count=1000):
+                        name = f"{number}:{key!r:.60}"
+                        self.search("valkey keys", key, name)
+                        self.search("valkey DUMP", client.dump(key) or b"", name)
+                        self.object("valkey values", _content(client, key), name)
+            self.object("valkey slow log", server.slowlog_get(128))
+            self.object("valkey clients", [list(one.values()) for one in server.client_list()])
+            settings = server.config_get("dir", "dbfilename", "rdbcompression")
+            server.config_set("rdbcompression", "no")
+            server.save()
+            server.config_set("rdbcompression", settings["rdbcompression"])
+            dump = Path(settings["dir"]) / settings["dbfilename"]
+            self.search("valkey RDB", dump.read_bytes(), dump.name)
+            dump.unlink()
+            self.memory("valkey memory", int(server.info("server")["process_id"]))
+
+    def memory(self, place: str, pid: int) -> None:
+        """Search what a process may read of its own memory.
+
+        :raises OSError: it is shut to this user.
+        """
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+                found = _MAPPING.match(line)
+                if not found or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+                    continue
+                begin, end = int(found[1], 16), int(found[2], 16)
+                try:
+                    memory.seek(begin)
+                    piece = _read(memory, end - begin)
+                except OSError:
+                    self.shut[place] += 1
+                    continue
+                self._search_plain(place, piece, line.rpartition(" ")[2])
+
+    def _search_plain(self, place: str, data: bytes, where: str) -> None:
+        """Search without taking layers off: memory is too large and too wild for that."""
+        self.searched[place] += len(data)
+        for name, form, needle in self._forms:
+            if needle in data:
+                self.hits.append(Hit(name, place, form, where))
+
+    def processes(self, pids: Iterable[int]) -> None:
+        """Search the arguments and the environment of processes."""
+        for pid in pids:
+            for name in ("cmdline", "environ"):
+                place = f"process {name}"
+                try:
+                    self.search(place, Path(f"/proc/{pid}/{name}").read_bytes(), str(pid))
+                except PermissionError:
+                    self.shut[place] += 1
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+
+    def har(self, file: Path, *, spoken: str) -> int:
+        """Search all that a browser sent and got; returns the number of answers with a body.
+
+        :param spoken: the ending of the one URL to which the value is typed: its request alone
+            is left out, its answer isn't.
+        """
+        bodies = 0
+        for entry in json.loads(file.read_text("utf-8"))["log"]["entries"]:
+            request, response = entry["request"], entry["response"]
+            url = request["url"]
+            self.search("browser URLs", url, url[:80])
+            self.object("response headers", response["headers"], url[:80])
+            if not (request["method"] == "POST" and url.endswith(spoken)):
+                self.object("requests", [request["headers"], request.get("postData")], url[:80])
+            content = response["content"]
+            text = content.get("text")
+            if text is None:
+                continue
+            bodies += 1
+            coded = content.get("encoding") == "base64"
+            self.search("responses", base64.b64decode(text) if coded else text, url[:80])
+        return bodies
+
+    # ---- what came out ----
+
+    def table(self) -> str:
+        """Return place × bytes × forms × hits as lines to print."""
+        forms = len(self._forms)
+        lines = [f"{'place':<22}{'bytes':>12}{'forms':>8}{'hits':>6}"]
+        for place in sorted({*self.searched, *self.shut}):
+            hits = [hit for hit in self.hits if hit.place == place]
+            shut = f"   {self.shut[place]} shut" if self.shut.get(place) else ""
+            lines.append(
+                f"{place:<22}{self.searched.get(place, 0):>12,}{forms:>8}{len(hits):>6}{shut}"
+            )
+            lines += [f"    {hit.value}: {hit.form} at {hit.where}" for hit in hits[:20]]
+        return "\n".join(lines)
+
+
+def layers(data: bytes, depth: int = 0, path: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yield bytes and everything that lies decodable in them, with how it was reached."""
+    yield path, data
+    if depth == MAX_DEPTH:
+        return
+    for kind, inner in _opened(data):
+        yield from layers(inner, depth + 1, f"{path} {kind}".strip())
+
+
+def _opened(data: bytes) -> Iterator[tuple[str, bytes]]:
+    if data.startswith(_GZIP):
+        yield from _try("gzip", gzip.decompress, data)
+    for found in _ZLIB.finditer(data):
+        yield from _try("zlib", _inflate, data[found.start():])
+    if _ESCAPE.search(data):
+        unescaped = _unescape(data)
+        if unescaped != data:
+            yield "json", unescaped
+    for found in _BASE64.finditer(data):
+        # Plain text in base64 is a form of its own; here only what is packed once more.
+        for _, inner in _try("", _unbase64, found[0]):
+            if inner.startswith(_GZIP) or _ZLIB.match(inner):
+                yield "base64", inner
+
+
+def _inflate(data: bytes) -> bytes:
+    """Decompress what begins here, whatever comes after it."""
+    return zlib.decompressobj().decompress(data)
+
+
+def _unbase64(text: bytes) -> bytes:
+    plain = text.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    return base64.b64decode(plain + b"=" * (-len(plain) % 4))
+
+
+def _try(
+    kind: str, decode: Callable[[bytes], bytes], data: bytes
+) -> Iterator[tuple[str, bytes]]:
+    try:
+        inner = decode(data)
+    except (ValueError, EOFError, OSError, zlib.error, binascii.Error):
+        return
+    if inner:
+        yield kind, inner
+
+
+_SHORT = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n",
+          b"r": b"\r", b"t": b"\t"}
+_ESCAPED = re.compile(rb'(?:\\u[0-9a-fA-F]{4})+|\\(["\\/bfnrt])')
+
+
+def _unescape(data: bytes) -> bytes:
+    """Undo JSON's escapes wherever they stand, valid document or not."""
+
+    def plain(found: re.Match[bytes]) -> bytes:
+        if found[1]:
+            return _SHORT[found[1]]
+        units = bytes.fromhex(found[0].replace(b"\\u", b"").decode())
+        return units.decode("utf-16-be", "replace").encode("utf-8", "replace")
+
+    return _ESCAPED.sub(plain, data)
+
+
+def _read(memory: Any, size: int) -> bytes:
+    parts = []
+    while size > 0:
+        part = memory.read(min(size, 1 << 24))
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _content(client: Redis, key: bytes) -> Any:
+    """Read a key's whole value with the command of its type."""
+    kind = client.type(key).decode()
+    match kind:
+        case "string":
+            return client.get(key)
+        case "hash":
+            return client.hgetall(key)
+        case "list":
+            return client.lrange(key, 0, -1)
+        case "set":
+            return client.smembers(key)
+        case "zset":
+            return client.zrange(key, 0, -1)
+        case "stream":
+            return [fields for _, fields in client.xrange(key)]
+        case "none":
+            return []
+    raise AssertionError(f"a key of unknown type {kind}")
