@@ -114,3 +114,34 @@ test("closing stops both", async () => {
   assert.equal(api.asked.length, before);
   assert.deepEqual(seen.troubles, []);
 });
+
+test("a stream that never opens gives way to polling", async () => {
+  FakeSource.made.length = 0;
+  const runs = { state: "running", events: [event(1), event(2)] };
+  const { seen, ...handlers } = collect();
+  const feed = followRun({ api: server(runs), runId: "r", live: "https://live.test", Source: FakeSource, ...handlers });
+  await settle(1200);
+  assert.deepEqual(seen.events, []);
+  await settle(500);
+  feed.close();
+  assert.equal(FakeSource.made[0].closed, true);
+  assert.deepEqual(seen.events, [1, 2]);
+});
+
+test("a stream that breaks and can't be opened again gives way to polling", async () => {
+  FakeSource.made.length = 0;
+  const runs = { state: "running", events: [event(1), event(2)] };
+  const { seen, ...handlers } = collect();
+  const feed = followRun({ api: server(runs), runId: "r", live: "https://live.test", Source: FakeSource, ...handlers });
+  const [source] = FakeSource.made;
+  source.say("open", null);
+  source.say("event", event(1));
+  source.readyState = 0;
+  source.dispatchEvent(new Event("error"));
+  await settle(100);
+  assert.equal(source.closed, false, "the browser tries again by itself first");
+  await settle(3100);
+  feed.close();
+  assert.equal(source.closed, true);
+  assert.deepEqual(seen.events, [1, 2]);
+});

@@ -15,7 +15,7 @@ const PAGE = 500;
 const RUN_EVERY = 1200;
 const BATCH = 40;
 const PATIENCE = 3;
-const OPENING = 4000;
+const OPENING = 1500;
 
 /** `live` is the origin of the live listener ("" for none); `Source` an EventSource class. */
 export function followRun(options) {
@@ -47,7 +47,7 @@ function stream(feed, live, Source) {
     flush();
     poll(feed);
   };
-  const opening = setTimeout(giveUp, OPENING);
+  let opening = setTimeout(giveUp, OPENING);
   const flush = () => {
     clearTimeout(timer);
     timer = null;
@@ -83,8 +83,10 @@ function stream(feed, live, Source) {
     if (feed.stop.signal.aborted) return;
     failures += 1;
     // Closed means refused; a stream that broke the browser opens again, but not for ever.
-    if (opened && source.readyState !== 2 && failures < PATIENCE) return;
-    giveUp();
+    if (!opened || source.readyState === 2 || failures >= PATIENCE) return giveUp();
+    // Where nobody answers at all, no further error would come either.
+    clearTimeout(opening);
+    opening = setTimeout(giveUp, 2 * OPENING);
   });
 }
 
