@@ -83,7 +83,9 @@ class Installation:
         user = worker_user()
         place = meeting_place(self._config.home, user.gid if user else None)
         self._place = place
-        if not self._config.redis_url:
+        if self._config.redis_url:
+            self._check_queue()
+        else:
             self._start_queue(place, shared=user is not None)
         prepared = self._prepare()
         self._export()
@@ -134,6 +136,16 @@ class Installation:
         self._config = replace(self._config, redis_url=embedded.url(path))
         self._supervisor.run_until(lambda: embedded.answers(path), START_TIMEOUT, interval=0.005)
 
+    def _check_queue(self) -> None:
+        from app.runs.queue import RunQueue
+
+        if not RunQueue.open(self._config).ping():
+            raise ConfigError(
+                "queue_silent",
+                "The queue's server that TACIT_REDIS_URL names does not answer. Start it, or "
+                "unset TACIT_REDIS_URL to use the embedded one.",
+            )
+
     def _prepare(self) -> Prepared:
         reading, writing = os.pipe()
 
@@ -181,11 +193,11 @@ class Installation:
     def _add(self, name: str, body: Callable[[], None]) -> None:
         self._supervisor.add(Child(name, lambda: self._fork(name, body), self._log(name)))
 
-    @staticmethod
-    def _without_master_key(body: Callable[[], None]) -> Callable[[], None]:
-        """Take what opens the master key out of a child's environment."""
+    def _without_master_key(self, body: Callable[[], None]) -> Callable[[], None]:
+        """Take what opens the master key out of a child's environment and memory."""
 
         def reduced() -> None:
+            self._config.keys.wipe()
             for name in OPENS_THE_MASTER_KEY:
                 take_variable(name)
             body()

@@ -196,6 +196,13 @@ def test_port_in_use_names_the_port_and_the_flag(up: Up, tmp_path: Path) -> None
             assert flag in run.stderr
 
 
+def test_queue_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    up = _start(tmp_path / "home", TACIT_REDIS_URL=f"unix://{tmp_path}/nobody.sock")
+    assert up.process.wait(20) == 1
+    assert "TACIT_REDIS_URL" in up.said
+    assert "[queue_silent]" in up.said
+
+
 def test_token_is_printed_alone_and_works(up: Up, token: str) -> None:
     assert token
     assert "\n" not in token
