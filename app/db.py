@@ -79,6 +79,8 @@ def build_engine(url: str) -> Engine:
     Its errors name statements without their parameters: tracebacks end up in logs.
     """
     if not url.startswith("sqlite"):
+        # The URL as PostgreSQL's own tools write it means the driver that Tacit brings along.
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         return create_engine(
             url, pool_pre_ping=True, pool_size=16, max_overflow=32, hide_parameters=True
         )
