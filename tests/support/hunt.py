@@ -222,10 +222,10 @@ class Hunt:
                 except (FileNotFoundError, ProcessLookupError):
                     continue
 
-    def har(self, file: Path, *, spoken: str) -> int:
+    def har(self, file: Path, *, spoken: str | tuple[str, ...]) -> int:
         """Search all that a browser sent and got; returns the number of answers with a body.
 
-        :param spoken: the ending of the one URL to which the value is typed: its request alone
+        :param spoken: the endings of the URLs to which values are typed: such a request's body
             is left out, its answer isn't.
         """
         bodies = 0
@@ -234,8 +234,9 @@ class Hunt:
             url = request["url"]
             self.search("browser URLs", url, url[:80])
             self.object("response headers", response["headers"], url[:80])
+            self.object("requests", request["headers"], url[:80])
             if not (request["method"] == "POST" and url.endswith(spoken)):
-                self.object("requests", [request["headers"], request.get("postData")], url[:80])
+                self.object("requests", request.get("postData") or {}, url[:80])
             content = response["content"]
             text = content.get("text")
             if text is None:

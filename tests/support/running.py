@@ -34,12 +34,16 @@ START = 90.0
 
 @dataclass
 class Running:
-    """A running ``tacit up``: where it lives, what it printed, what it started."""
+    """A running ``tacit up``: where it lives, what it printed, what it started.
+
+    :param keep: whether its home stays and its logs are printed when it is done with.
+    """
 
     home: Path
     environment: dict[str, str]
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    keep: bool = False
 
     @property
     def said(self) -> str:
@@ -150,11 +154,14 @@ def tacit_up(**variables: str) -> Iterator[Running]:
     try:
         yield running
     except BaseException:
-        print(f"{running.logs()}\nThe installation is kept in {folder}.", file=sys.stderr)
-        running.interrupt()
+        running.keep = True
         raise
-    running.interrupt()
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        running.interrupt()
+        if running.keep:
+            print(f"{running.logs()}\nThe installation is kept in {folder}.", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def until(check: Callable[[], object], timeout: float = 30.0) -> None:
@@ -209,8 +216,7 @@ def telling_echo() -> Iterator[Echo]:
                 "json": json.dumps(given),
                 "json_twice": json.dumps(json.dumps(given)),
             }
-            body = "\n".join([*(f"{name}: {form}" for name, form in forms.items()),
-                              "escaped: " + "".join(f"\\u{ord(c):04x}" for c in given)])
+            body = "\n".join(f"{name}: {form}" for name, form in forms.items())
             self._answer({f"X-Echo-{name}": form for name, form in forms.items()
                           if name.isascii() and "_" not in name}, body.encode())
 
