@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ def serve(factory: str, config: Config, address: str) -> None:
         )
     # The process holds the master key, or at least what opens sessions.
     become_undumpable()
+    if factory == LIVE:
+        _allow_many_connections()
     _Server(factory, config, address, files).run()
 
 
@@ -93,6 +96,12 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         return load_factory(self._factory)(self._config)
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit on open files as far as one may: each stream holds a socket."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _cached_context(certificate: Path, key: Path) -> Callable[[Any, Any], ssl.SSLContext]:
