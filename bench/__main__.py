@@ -18,7 +18,7 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--runs", type=int, default=100, help="runs of each side")
-    parser.add_argument("--values", type=int, default=4000, help="requests for a value")
+    parser.add_argument("--values", type=int, default=3000, help="requests for a value")
     options = parser.parse_args()
 
     with installed() as installation, helper("bench.echo") as echo:
