@@ -28,7 +28,9 @@ _UNDECIDED = (
 )
 
 _single = re.compile(f"[{_SINGLE}]")
-_whole = re.compile(f"{_SEQUENCE}|[{_SINGLE}]+")
+# One single character at a time: a run of them may end in the escape that begins a sequence, and
+# both expressions have to cut the same text the same way.
+_whole = re.compile(f"{_SEQUENCE}|[{_SINGLE}]")
 _growing = re.compile(f"(?P<undecided>{_UNDECIDED})|{_SEQUENCE}|[{_SINGLE}]")
 # What is left and can still mislead a reader: a lone carriage return overwrites its line, lone
 # surrogates can't be encoded, tag characters and line separators don't show.

@@ -18,12 +18,24 @@ from worker.masking import MASK, WITHHELD, Masker, mask_object, mask_stream
 from worker.masking.matcher import AhoCorasickLiterals, HyperscanLiterals
 
 ENGINES = pytest.mark.parametrize("build", [HyperscanLiterals, AhoCorasickLiterals])
-CONTROLS = "\x1b[31m", "\u200e", "\x00", "\x9b0m", "\r", "\n", "\x1b", "]", "[", "\x1b]0;t\x07"
+CONTROLS = (
+    "\x1b[31m", "\u200e", "\x00", "\x9b0m", "\r", "\n", "\x1b", "]", "[", "\x1b]0;t\x07", "\r\n",
+    "\x0c", "\x0b", "\x85", "\u202e", "\u2066", "\u2069", "\x07", "\x9c", "\x1b\\", "\x90", "\x1bP",
+    "\u2028", "\ud800", "\U000e0041", "m", "31", "0;",
+)
+# What may stand inside a value without hiding it: single characters and whole sequences.
+HIDING = (
+    "\x1b[31m", "\x1b[0m", "\x9b1m", "\x1b]0;title\x07", "\x1bPq\x1b\\", "\x1b(B", "\x00", "\x0b",
+    "\x0c", "\x7f", "\x85", "\u00ad", "\u200b", "\u200e", "\u202e", "\u2066", "\u2069", "\ufeff",
+)
 fragments = st.sampled_from([
     "ab", "cde", "fgh", "é", "1", "2", "-", "_", " ", "+/", "%", "x9", *CONTROLS,
 ])
 values = st.lists(fragments, min_size=2, max_size=7).map("".join)
 divided = st.lists(st.integers(0, 60), max_size=6)
+strong = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Cf")), min_size=8, max_size=40
+).filter(lambda v: len(set(v.strip())) >= 5 and len(v.strip()) >= 8 and "*" not in v)
 
 
 def masked(secrets: list[str], text: str) -> str:
@@ -39,10 +51,50 @@ def cut(text: str, places: list[int]) -> list[str]:
 @settings(max_examples=600, deadline=None)
 def test_any_division_gives_the_same_as_the_whole(data: st.DataObject) -> None:
     secrets = data.draw(st.lists(values, min_size=1, max_size=4))
-    parts = data.draw(st.lists(st.one_of(fragments, st.sampled_from(secrets)), max_size=14))
+    ends = st.sampled_from([part for s in secrets for part in (s, s[1:], s[2:], s[:-1])])
+    parts = data.draw(st.lists(st.one_of(fragments, ends), max_size=14))
     text = "".join(parts)
     chunks = data.draw(st.one_of(divided.map(lambda p: cut(text, p)), st.just(list(text))))
-    assert "".join(mask_stream(secrets, chunks)) == masked(secrets, text)
+    masker = Masker()
+    for secret in secrets:
+        masker.register(secret)
+    whole = masker.mask_text(text)
+    stream = masker.stream()
+    shown, offsets = "", []
+    for piece in [*map(stream.feed, chunks), stream.close()]:
+        offsets += [len(shown) + mask.offset for mask in piece.masks]
+        shown += piece.text
+    assert shown == whole.text
+    assert offsets == [mask.offset for mask in whole.masks]
+    assert all(shown.startswith(MASK, offset) for offset in offsets)
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_control_characters_anywhere_inside_a_value_do_not_hide_it(data: st.DataObject) -> None:
+    value = data.draw(strong)
+    hidden = list(value)
+    for place in data.draw(st.lists(st.integers(0, len(value) - 1), min_size=1, max_size=4)):
+        hidden[place] = data.draw(st.sampled_from(HIDING)) + hidden[place]
+    text = f"a {''.join(hidden)} b"
+    chunks = data.draw(st.one_of(divided.map(lambda p: cut(text, p)), st.just(list(text))))
+    assert "".join(mask_stream([value], chunks)) == f"a {MASK} b"
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_values_with_control_characters_of_their_own_are_gone(data: st.DataObject) -> None:
+    core = data.draw(st.text("abcdefgh123", min_size=12, max_size=16).filter(
+        lambda text: len(set(text)) >= 5))
+    value = "".join(data.draw(st.lists(
+        st.sampled_from([core, *HIDING, "\x1b", "\r\n", "\n", "\r", "\x1b[", "\x9b", "\x07"]),
+        max_size=5))) + core
+    before, after = data.draw(st.sampled_from(CONTROLS)), data.draw(st.sampled_from(CONTROLS))
+    text = f"({before}{value}{after})"
+    chunks = data.draw(st.one_of(divided.map(lambda p: cut(text, p)), st.just(list(text))))
+    shown = "".join(mask_stream([value], chunks))
+    assert core not in shown
+    assert core[1:] not in shown
 
 
 @given(st.data())
@@ -75,11 +127,6 @@ def test_both_engines_and_a_naive_search_agree(data: st.DataObject) -> None:
     assert outs[0].text == outs[1].text == expected
     assert [mask.offset for mask in outs[0].masks] == [mask.offset for mask in outs[1].masks]
     assert all(outs[0].text[m.offset:].startswith(MASK) for m in outs[0].masks)
-
-
-strong = st.text(
-    st.characters(exclude_categories=("Cs", "Cc", "Cf")), min_size=8, max_size=40
-).filter(lambda v: len(set(v.strip())) >= 5 and len(v.strip()) >= 8 and "*" not in v)
 
 
 @given(strong, st.text(max_size=3), st.text(max_size=3))
@@ -122,6 +169,13 @@ def test_masking_again_changes_nothing(data: st.DataObject) -> None:
         st.one_of(st.sampled_from(secrets), st.text(max_size=6)), max_size=6)))
     once = masked(secrets, text)
     assert masked(secrets, once) == once
+
+
+def test_an_escape_before_a_sequence_that_a_value_looks_like() -> None:
+    # The whole once took both escapes for single characters, the stream the second for a sequence.
+    secrets, text = ["abab", "\x1b[31mab"], "\x1b\x1b[31mabab"
+    assert masked(secrets, text) == "".join(mask_stream(secrets, list(text))) == MASK
+    assert Masker().mask_text("\x1b\x1b[31mx\x00\x1b[0my").text == "xy"
 
 
 def test_overlapping_values_leave_no_tail() -> None:
