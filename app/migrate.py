@@ -43,6 +43,12 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(_alembic()).get_current_head()
 
 
+def known_revisions() -> set[str]:
+    """Return the ids of the migrations that this release has."""
+    scripts = ScriptDirectory.from_config(_alembic())
+    return {script.revision for script in scripts.walk_revisions()}
+
+
 def current_revision(config: Config) -> str | None:
     """Return the migration that the database is at; None for an empty one."""
     engine = build_engine(config.database_url)

@@ -19,6 +19,7 @@ class Action(StrEnum):
     ROLE_REVOKE = "role.revoke"
     TOKEN_CREATE = "token.create"  # noqa: S105
     TOKEN_REVOKE = "token.revoke"  # noqa: S105
+    SESSION_REVOKE = "session.revoke"
     SETUP_LINK_CREATE = "setup_link.create"
     SETUP_LINK_USE = "setup_link.use"
     SECRET_CREATE = "secret.create"  # noqa: S105
@@ -43,6 +44,14 @@ class Action(StrEnum):
     RUN_REJECT = "run.reject"
     RUN_CANCEL = "run.cancel"
     RUN_FINISH = "run.finish"
+    KEY_STAGE = "key.stage"
+    KEY_ACTIVATE = "key.activate"
+    KEY_REWRAP = "key.rewrap"
+    KEY_RETIRE = "key.retire"
+    KEY_CHECK = "key.check"
+    KEY_REPLACE = "key.replace"
+    BACKUP = "backup"
+    RESTORE = "restore"
     LEAK_PREVENT = "leak.prevent"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"

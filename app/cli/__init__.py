@@ -26,6 +26,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "freeze": ("app.cli.commands.freeze:freeze", "Stop grants, runs and triggers at once."),
     "unfreeze": ("app.cli.commands.freeze:unfreeze", "Lift a freeze."),
     "audit": ("app.cli.commands.audit:audit", "Verify and export who did what."),
+    "keys": ("app.cli.commands.keys:keys", "Look at the keys, replace them, check all values."),
+    "backup": ("app.cli.commands.backup:backup", "Write a backup, without any key."),
+    "restore": ("app.cli.commands.backup:restore", "Put a backup in place; opens paused."),
     "doctor": ("app.cli.commands.doctor:doctor", "Say what is wrong and how to mend it."),
 }
 """Each command: where it is defined, and its line in the list."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.accounts.actor import Actor, system_actor
 from app.cli.children import become_undumpable, forbid_core_dumps, take_variable
 from app.cli.places import Running
 from app.cli.serve import load_factory
@@ -52,6 +53,11 @@ def check_installed(config: Config) -> None:
             f"There is no Tacit installation at {config.home}. Run “tacit up” (or “tacit "
             "migrate”) first, or set TACIT_HOME to where it is.",
         )
+
+
+def operator() -> Actor:
+    """Return the actor for who has a shell on this machine, where no environment matters."""
+    return system_actor("", "command line")
 
 
 @contextmanager

@@ -10,13 +10,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from app.config import Config
+from app.errors import ConfigError
 from app.ids import iso
 from app.keys.aead import encode_fields
 from app.keys.keyfiles import read_key_file
@@ -47,10 +47,12 @@ class _Keys:
     def read(cls, file: Path) -> _Keys:
         older = []
         for path in older_files(file):
-            # A file that goes away meanwhile was retired.
-            with suppress(FileNotFoundError):
-                path.lstat()
+            try:
                 older.append(read_key_file(path))
+            except ConfigError:
+                # One that went away meanwhile was retired.
+                if path.exists():
+                    raise
         return cls.of(read_key_file(file), *older)
 
 
