@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.runs.models import Run, RunEvent, RunNode
+from app.runs.states import TERMINAL, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,11 @@ def view_run(
     graph: Mapping[str, Any],
     nodes: Iterable[RunNode],
 ) -> RunView:
-    """Make the view of a run; nodes without a row are ``queued``."""
+    """Make the view of a run.
+
+    Nodes without a row are ``queued`` while the run may still reach them. Once it is over they
+    are ``skipped``, and one that was running has ended with the run: nobody writes rows for those.
+    """
     rows = {row.node: row for row in nodes}
     return RunView(
         id=run.id,
@@ -84,7 +89,9 @@ def view_run(
         finished_at=run.finished_at,
         trigger=run.trigger,
         inputs=run.inputs,
-        nodes=[_view_node(node["id"], rows.get(node["id"])) for node in graph.get("nodes", ())],
+        nodes=[
+            _view_node(run, node["id"], rows.get(node["id"])) for node in graph.get("nodes", ())
+        ],
         graph=dict(graph),
         last_seq=run.last_seq,
         cancel_requested=run.cancel_requested,
@@ -99,9 +106,14 @@ def view_event(event: RunEvent) -> EventView:
     )
 
 
-def _view_node(node_id: str, row: RunNode | None) -> NodeView:
+def _view_node(run: Run, node_id: str, row: RunNode | None) -> NodeView:
     if row is None:
-        return NodeView(node_id, "queued", 1, None, None, None, None)
+        state = "skipped" if run.state in TERMINAL else "queued"
+        return NodeView(node_id, state, 1, None, None, None, None)
+    state, finished_at = row.state, row.finished_at
+    if state == "running" and run.state in TERMINAL:
+        state = "cancelled" if run.state == RunState.CANCELLED else "failed"
+        finished_at = run.finished_at
     return NodeView(
-        node_id, row.state, row.attempt, row.started_at, row.finished_at, row.outputs, row.problem
+        node_id, state, row.attempt, row.started_at, finished_at, row.outputs, row.problem
     )

@@ -92,8 +92,7 @@ def run(run_id: str) -> str:
         view = service.get_run(session, actor, run_id)
         events = service.list_events(session, actor, run_id, after=after, limit=_EVENTS)
     drawn = {node["id"]: node for node in view.graph.get("nodes", ())}
-    over = view.state not in _ACTIVE
-    nodes = [_node_row(node, drawn.get(node.id, {}), over) for node in view.nodes]
+    nodes = [_node_row(node, drawn.get(node.id, {})) for node in view.nodes]
     labels = {node.id: node.label for node in nodes}
     return render(
         "runs/run.html",
@@ -140,9 +139,7 @@ def run_again(run_id: str) -> Response:
     return go(url_for("pages.run", run_id=new.id))
 
 
-def _node_row(node: Any, drawn: Mapping[str, Any], over: bool) -> NodeRow:
-    # A node that waits in a run that is over was never reached.
-    state = "idle" if over and node.state == "queued" else node.state
+def _node_row(node: Any, drawn: Mapping[str, Any]) -> NodeRow:
     name = str(drawn.get("component", ""))
     component = registry().find(name) if name else None
     label = drawn.get("label") or (component.title if component else "") or node.id
@@ -150,7 +147,7 @@ def _node_row(node: Any, drawn: Mapping[str, Any], over: bool) -> NodeRow:
     if problem is not None:
         problem = {**problem, "message": split_sentence(str(problem["message"]))[0] + "."}
     return NodeRow(
-        node.id, str(label), name, state, node.attempt, node.started_at, node.finished_at,
+        node.id, str(label), name, node.state, node.attempt, node.started_at, node.finished_at,
         {port: _output(value) for port, value in (node.outputs or {}).items()}, problem,
     )
 
