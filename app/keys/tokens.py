@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -56,7 +56,7 @@ def key_id_of(token: str) -> str:
     kid = header.get("kid")
     if header.get("alg") != "EdDSA":
         raise refusal("algorithm")
-    if not isinstance(kid, str) or not _is_plain(kid, 1, 64):
+    if not is_plain(kid, 1, 64):
         raise refusal("no_kid")
     return kid
 
@@ -86,13 +86,13 @@ def verify_token(
         raise refusal("times")
     if not 0 < claims["exp"] - claims["iat"] <= MAX_LIFETIME:
         raise refusal("too_long_lived")
-    if not _is_plain(claims["jti"], 8, 64):
+    if not is_plain(claims["jti"], 8, 64):
         raise refusal("jti")
     return claims
 
 
-def _is_plain(value: object, least: int, most: int) -> bool:
-    """Say whether a claim is a text that any database takes."""
+def is_plain(value: object, least: int, most: int) -> TypeGuard[str]:
+    """Say whether a claim is a short text that any database takes: printable ASCII."""
     return (
         isinstance(value, str) and least <= len(value) <= most
         and value.isascii() and value.isprintable()

@@ -21,7 +21,7 @@ from app.accounts.scopes import Scope
 from app.accounts.service import current_scopes
 from app.audit import Action, Who
 from app.components.problems import Problem
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import content_hash
@@ -103,15 +103,16 @@ def claim_run(
         session, actor=who, action=Action.RUN_CLAIM, flow_id=run.flow_id, run_id=run.id,
         data={"claim": claim.number},
     )
-    flow = session.get_one(Flow, run.flow_id)
-    version = session.get_one(FlowVersion, run.flow_version_id)
-    graph = parse_graph(version.graph)
-    if content_hash(graph) != version.content_hash:
-        _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
-        raise Tampered("flow_versions")
-    references = secret_references(graph)
-    found = _resolve(session, run, references, version.bindings)
-    problems = _find_problems(session, run, references, found)
+    try:
+        flow = session.get_one(Flow, run.flow_id)
+        version, graph = _snapshot(session, run)
+        references = secret_references(graph)
+        found = _resolve(session, run, references, version.bindings)
+        problems = _find_problems(session, run, references, found)
+    except Tampered as error:
+        # Left queued, the run would be put back and tried for ever.
+        _reject(session, run, who, None, [Problem(error.code, "error", error.detail)], now)
+        return Claimed("rejected", run)
     if problems:
         _reject(session, run, who, graph, problems, now)
         return Claimed("rejected", run)
@@ -126,6 +127,19 @@ def claim_run(
         "running", run, claim, version.graph, grants, flow, version.number,
         session.get_one(Environment, run.environment_id),
     )
+
+
+def _snapshot(session: Session, run: Run) -> tuple[FlowVersion, Graph]:
+    """Return the version that the run executes, its graph compared with the sealed hash."""
+    version = session.get_one(FlowVersion, run.flow_version_id)
+    try:
+        graph = parse_graph(version.graph)
+    except Invalid:
+        graph = None
+    if graph is None or content_hash(graph) != version.content_hash:
+        _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
+        raise Tampered("flow_versions")
+    return version, graph
 
 
 def may_use_secrets(session: Session, run: Run) -> bool:
@@ -184,14 +198,19 @@ def _find_problems(
 
 
 def _reject(
-    session: Session, run: Run, who: Who, graph: Graph, problems: list[Problem], now: datetime
+    session: Session,
+    run: Run,
+    who: Who,
+    graph: Graph | None,
+    problems: list[Problem],
+    now: datetime,
 ) -> None:
     run.state = RunState.REJECTED
     run.finished_at = now
     run.lease_expires_at = None
     run.problems = [problem.to_json() for problem in problems]
     marked = {problem.node: problem.to_json() for problem in problems}
-    for node in graph.nodes:
+    for node in graph.nodes if graph is not None else ():
         state = "rejected" if node.id in marked else "skipped"
         set_node(session, run.id, node.id, state, marked.get(node.id))
     for problem in problems:

@@ -121,29 +121,66 @@ def _read(run_id: str, event: Any) -> dict[str, Any]:
         raise _invalid("an event is an object")
     seq, node, attempt = event.get("seq"), event.get("node"), event.get("attempt", 1)
     text, data, masks = event.get("text", ""), event.get("data", {}), event.get("masks", [])
-    if type(seq) is not int or seq < 1 or type(attempt) is not int:
-        raise _invalid("“seq” and “attempt” are whole numbers")
-    if event.get("type") not in _TYPES or event.get("level", "info") not in _LEVELS:
-        raise _invalid("“type” or “level” is unknown")
-    if not (node is None or (isinstance(node, str) and len(node) <= 128)):
+    kind, level = event.get("type"), event.get("level", "info")
+    if type(seq) is not int or seq < 1 or type(attempt) is not int or not 0 < attempt < 2**31:
+        raise _invalid("“seq” and “attempt” are whole numbers from 1")
+    if not (isinstance(kind, str) and kind in _TYPES):
+        raise _invalid("“type” is unknown")
+    if not (isinstance(level, str) and level in _LEVELS):
+        raise _invalid("“level” is unknown")
+    if not (node is None or (isinstance(node, str) and len(node) <= 128 and node.isprintable())):
         raise _invalid("“node” is a node's id")
-    if event["type"] == "node" and node is None:
+    if kind == "node" and node is None:
         raise _invalid("an event about a node names it")
-    if not (isinstance(text, str) and isinstance(data, dict) and isinstance(masks, list)):
-        raise _invalid("“text”, “data” or “masks” has another type")
+    if not (isinstance(text, str) and isinstance(data, dict)):
+        raise _invalid("“text” or “data” has another type")
+    if not (isinstance(masks, list) and all(_is_mask(mask, len(text)) for mask in masks)):
+        raise _invalid("“masks” are objects with an offset in the text, a secret and a version")
+    if kind == "node":
+        _check_node(data)
     return {
         "run_id": run_id, "seq": seq, "at": _time(event.get("at")), "node": node,
-        "attempt": attempt, "type": event["type"], "level": event.get("level", "info"),
+        "attempt": attempt, "type": kind, "level": level,
         "text": text.replace("\0", "\\0"), "data": data, "masks": masks,
     }
+
+
+def _check_node(data: Mapping[str, Any]) -> None:
+    """Refuse what pages and the API could not show of a node."""
+    if not isinstance(data.get("state", ""), str):
+        raise _invalid("a node's “state” is a text")
+    if not isinstance(data.get("outputs"), dict | None):
+        raise _invalid("a node's “outputs” are an object by port, or null")
+    if data.get("problem") is not None:
+        read_problem(data["problem"])
+
+
+def read_problem(problem: object) -> dict[str, Any]:
+    """Return a problem with what every reader of one relies on: a code and a message.
+
+    :raises Invalid: ``events_invalid``.
+    """
+    if not isinstance(problem, dict) or not all(
+        isinstance(problem.get(name), str) for name in ("code", "message")
+    ):
+        raise _invalid("a problem is an object with a code and a message")
+    return problem
+
+
+def _is_mask(mask: object, length: int) -> bool:
+    return (
+        isinstance(mask, dict)
+        and type(mask.get("offset")) is int
+        and 0 <= mask["offset"] <= length
+    )
 
 
 def _time(text: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise _invalid("“at” is a time in ISO 8601") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _invalid(what: str) -> Invalid:

@@ -15,12 +15,11 @@ from app.errors import Conflict, Invalid
 from app.ids import is_id, utcnow
 from app.keys.tokens import refusal, verify_token
 from app.runs.claims import LEASE, RUN_TIME
-from app.runs.events import append_batch, append_own
+from app.runs.events import append_batch, append_own, read_problem
 from app.runs.models import Run, RunClaim, RunNode, Worker
 from app.runs.states import CLAIMED, RunState
 
 _ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
-_MAX_PROBLEM_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +105,12 @@ def finish(
     require_current(held)
     if not isinstance(state, str) or state not in _ENDS:
         raise Invalid("finish_invalid", f"A run ends as one of {', '.join(sorted(_ENDS))}.")
-    if problem is not None and not isinstance(problem, dict):
-        raise Invalid("finish_invalid", "“problem” is an object or null.")
+    if isinstance(problem, str):
+        # What a worker sends whose masking failed: the run has to end all the same.
+        problem = {"code": "problem_withheld", "severity": "error", "message": problem}
+    shown = None if problem is None else read_problem(problem)
     _note_leaks(session, held, append_batch(session, run, events or []))
-    _end(session, run, RunState(state), problem)
+    _end(session, run, RunState(state), shown)
     audit.record(
         session, actor=who, action=Action.RUN_FINISH, run_id=run.id, flow_id=run.flow_id,
         outcome="ok" if state == RunState.SUCCEEDED else "failed", data={"state": state},

@@ -15,11 +15,14 @@ from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.accounts.freeze import find_freeze
+from app.accounts.idempotency import purge_idempotency_keys
 from app.accounts.models import Environment
 from app.audit import Who
 from app.db import Database
 from app.errors import TacitError
 from app.ids import utcnow
+from app.keys.sealed import Tampered
 from app.runs.leases import lose
 from app.runs.models import Run
 from app.runs.queue import RunQueue
@@ -65,6 +68,7 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
             if ticks % PURGE_EVERY == 0:
                 with services.db.begin() as session:
                     purge_spent_tokens(session)
+                    purge_idempotency_keys(session)
                     purge_due(session)
         except (SQLAlchemyError, RedisError, TacitError) as error:
             _log.warning("tick_failed", extra={"error": type(error).__name__})
@@ -77,36 +81,58 @@ def reap(db: Database, queue: RunQueue) -> int:
         ids = list(session.scalars(select(Run.id).where(*_silent()).limit(BATCH)))
     lost = 0
     for run_id in ids:
-        with db.begin() as session:
-            run = session.scalar(
-                select(Run)
-                .where(Run.id == run_id, *_silent())
-                .with_for_update(skip_locked=True)
-            )
-            if run is None:
-                continue
-            who = Who("system", None, "scheduler", run.environment_id)
-            lost += lose(session, run, who, "it sent no sign of life")
-            seq = run.last_seq
+        try:
+            with db.begin() as session:
+                run = session.scalar(
+                    select(Run)
+                    .where(Run.id == run_id, *_silent())
+                    .with_for_update(skip_locked=True)
+                )
+                if run is None:
+                    continue
+                who = Who("system", None, "scheduler", run.environment_id)
+                lost += lose(session, run, who, "it sent no sign of life")
+                seq = run.last_seq
+        except Tampered:
+            # Logged where it was found; the other runs must not wait for its repair.
+            continue
         queue.publish(run_id, seq)
     return lost
 
 
 def requeue(db: Database, queue: RunQueue) -> int:
-    """Put queued runs whose job was lost into the queue again; returns how many."""
+    """Put queued runs whose job was lost into the queue again; returns how many.
+
+    Runs that no worker could claim, frozen or changed outside Tacit, are left alone: they would
+    come back each second.
+    """
     with db.read() as session:
+        places = session.scalars(select(Environment.id)).all()
+        frozen = [place for place in places if find_freeze(session, place) is not None]
         rows = session.execute(
             select(Run.id, Environment.name)
             .join(Environment, Environment.id == Run.environment_id)
-            .where(Run.state == RunState.QUEUED, Run.created_at < utcnow() - LOST_AFTER)
+            .where(
+                Run.state == RunState.QUEUED,
+                Run.created_at < utcnow() - LOST_AFTER,
+                Run.environment_id.not_in(frozen),
+            )
             .order_by(Run.id)
             .limit(BATCH)
         ).tuples().all()
     count = 0
     for run_id, environment in rows:
-        if not queue.holds(run_id, environment):
+        if not queue.holds(run_id, environment) and _is_sound(db, run_id):
             count += queue.enqueue(run_id, environment)
     return count
+
+
+def _is_sound(db: Database, run_id: str) -> bool:
+    try:
+        with db.read() as session:
+            return session.get(Run, run_id) is not None
+    except Tampered:
+        return False
 
 
 def _silent() -> tuple[ColumnElement[bool], ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from flask import request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 
 from app import audit
 from app.audit import Action, AuditNote, Who
-from app.errors import Denied, TacitError
+from app.errors import Denied, TacitError, Unavailable
 from app.http.problems import request_id
 from app.http.services import services
 from app.keys.tokens import TokenRefused, key_id_of, refusal
@@ -18,6 +22,8 @@ WORKER = "tacit:worker"
 CLAIM = "tacit:claim"
 RUN = "tacit:run"
 VALUE = "tacit:secret-value"
+
+_log = logging.getLogger("tacit.runtime")
 
 _BROWSER = frozenset({"cookie", "origin"})
 _BROWSER_PREFIXES = ("sec-fetch-", "access-control-request-")
@@ -34,12 +40,46 @@ def read_token() -> tuple[str, str]:
     if kind.lower() != "bearer" or not token or len(token) > 4096:
         raise refusal("absent")
     kid = key_id_of(token.strip())
-    names = {name.lower() for name, _ in request.headers}
-    if names & _BROWSER or any(name.startswith(_BROWSER_PREFIXES) for name in names):
-        raise _browser()
-    if "token" in request.args or "access_token" in request.args:
-        raise _browser()
+    refuse_browser()
     return token.strip(), kid
+
+
+def refuse_browser() -> None:
+    """Refuse what only browsers send, and anything in the query but a version: tokens end there.
+
+    :raises Denied: ``browser_refused``.
+    """
+    names = {name.lower() for name, _ in request.headers}
+    if (
+        names & _BROWSER
+        or any(name.startswith(_BROWSER_PREFIXES) for name in names)
+        or not request.args.keys() <= {"version"}
+    ):
+        raise Denied(
+            "browser_refused",
+            "The runtime listener answers workers only: leave out cookies and browser headers, "
+            "and send the token in the Authorization header, never in the address.",
+        )
+
+
+def read_body() -> Callable[[], dict[str, Any]]:
+    """Read the body now, and say what is wrong with it only when it is asked for.
+
+    Now, since a slow client must not keep a transaction open; later, since a token that does not
+    hold is refused before anything else (SECURITY.md, section 4).
+
+    :returns: a function that returns the body, or raises the refusal of it.
+    """
+    try:
+        body: dict[str, Any] = request.get_json()
+    except (TacitError, HTTPException) as error:
+        refused = error
+
+        def refuse() -> dict[str, Any]:
+            raise refused
+
+        return refuse
+    return lambda: body
 
 
 @contextmanager
@@ -55,14 +95,23 @@ def refusals_audited(
             action=Action.WORKER_DENY, run_id=run_id, secret_id=secret_id, data=data,
         )
         who = Who("worker", None, "unknown", None, request_id(), request.remote_addr)
-        with services().db.begin() as session:
+        with audit_or_nothing(), services().db.begin() as session:
             audit.record_note(session, actor=who, note=note, code=error.code)
         raise
 
 
-def _browser() -> Denied:
-    return Denied(
-        "browser_refused",
-        "The runtime listener answers workers only: leave out cookies and browser headers, and "
-        "send the token in the Authorization header.",
-    )
+@contextmanager
+def audit_or_nothing() -> Iterator[None]:
+    """Turn a database that takes no event into a refusal: no audit, no answer.
+
+    :raises Unavailable: ``audit_unavailable``.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        _log.error("audit_unavailable", extra={"error": type(error).__name__})
+        raise Unavailable(
+            "audit_unavailable",
+            "This can't be written to the audit now, so it is not answered either. Try again; if "
+            "it stays, an operator finds out why with “tacit doctor”.",
+        ) from None

@@ -19,7 +19,14 @@ from app.runs.enrolment import redeem_code
 from app.runs.leases import lose_claim
 from app.runs.queue import queue_name
 from app.runs.workers import describe_worker, mark_seen, verify_worker_token
-from app.runtime.credentials import CLAIM, WORKER, read_token, refusals_audited
+from app.runtime.credentials import (
+    CLAIM,
+    WORKER,
+    read_body,
+    read_token,
+    refusals_audited,
+    refuse_browser,
+)
 
 routes = Blueprint("runtime_workers", __name__, url_prefix="/runtime/v1")
 
@@ -32,23 +39,24 @@ MAX_REPORT = 16 * 1024
 @routes.post("/workers/heartbeat")
 def heartbeat() -> Response:
     """Note that a worker is there."""
-    body = request.get_json()
-    if request.content_length is None or request.content_length > MAX_REPORT:
-        raise Invalid("report_too_large", "A worker's report is up to 16 KiB.")
     with refusals_audited():
         token, kid = read_token()
+        body = read_body()
         with services().db.begin() as session:
             worker, _ = verify_worker_token(session, kid, token, WORKER)
-            mark_seen(session, worker, body)
+            if request.content_length is None or request.content_length > MAX_REPORT:
+                raise Invalid("report_too_large", "A worker's report is up to 16 KiB.")
+            mark_seen(session, worker, body())
     return jsonify(ok=True, name=worker.name, unix=time.time())
 
 
 @routes.post("/enroll")
 def enroll() -> Response:
     """Take the public key of a worker that holds a one-time code."""
-    body = request.get_json()
     held = services()
     with refusals_audited():
+        refuse_browser()
+        body = request.get_json()
         public = decode_public_key(body.get("public_key"))
         with held.db.begin() as session:
             worker, key = redeem_code(session, body.get("code"), public)
@@ -59,12 +67,13 @@ def enroll() -> Response:
 @routes.post("/claims")
 def claim() -> Response:
     """Give a worker's fresh process a run, checked, with a key of its own."""
-    request.get_json()
     held = services()
     with refusals_audited():
         token, kid = read_token()
+        body = read_body()
         with held.db.begin() as session:
             worker, claims = verify_worker_token(session, kid, token, CLAIM, "run", "pub")
+            body()
             run_id = claims["run"]
             if not isinstance(run_id, str) or not is_id(run_id):
                 raise refusal("run")
@@ -78,14 +87,14 @@ def claim() -> Response:
 @routes.post("/runs/<run_id>/lost")
 def lost(run_id: str) -> Response:
     """Fail a run whose process died, as its parent says."""
-    body = request.get_json()
-    number, reason = body.get("claim"), body.get("reason")
     with refusals_audited(run_id=run_id if is_id(run_id) else None):
         token, kid = read_token()
+        body = read_body()
         with services().db.begin() as session:
             worker, _ = verify_worker_token(session, kid, token, WORKER)
+            number, reason = body().get("claim"), body().get("reason")
             who = describe_worker(worker, request_id(), request.remote_addr)
-            text = str(reason or "its process died")[:200]
+            text = str(reason or "its process died").replace("\0", "")[:200]
             changed = lose_claim(
                 session, worker, who, run_id, number if type(number) is int else None, text
             )

@@ -152,7 +152,7 @@ class Workshop:
         app = create_runtime_app(installation.config, installation.services)
         return cls(
             installation, user_id, email, SigningWorker.enrol(installation),
-            RuntimeClient(app.test_client()),
+            RuntimeClient(app.test_client(use_cookies=False)),
         )
 
     def actor(
