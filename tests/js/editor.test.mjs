@@ -145,3 +145,12 @@ test("problems are counted and flagged, errors before warnings", () => {
   assert.equal(editor.problems.at("http", "url").code, "y");
   assert.equal(editor.flag("log"), null);
 });
+
+test("a node without a name is called by its component's title, an unknown one by its kind", () => {
+  const graph = diamond();
+  graph.nodes[0].label = " ";
+  delete graph.nodes[1].label;
+  graph.nodes[1].component = "not.here";
+  const editor = new Editor({ graph, catalog: new Catalog(components()) });
+  assert.deepEqual([...editor.document.nodes.values()].map(({ label }) => label), ["Plain", "not.here", "C", "D"]);
+});

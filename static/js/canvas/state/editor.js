@@ -26,12 +26,20 @@ export class Editor {
   /** Take another document (first load, or a reload after a conflict): history starts anew. */
   load(graph, problems = []) {
     this.document = parseDocument(graph);
+    this.#nameNodes();
     this.shapes = new Map();
     this.history = new History(this.document);
     this.problems = new Problems(problems);
     this.selection.prune(this.document);
     this.emit("document", { reason: "load" });
     this.emit("problems");
+  }
+
+  /** A node without a name is called what the server calls it: by its component's title. */
+  #nameNodes() {
+    for (const node of this.document.nodes.values()) {
+      if (!node.label?.trim()) node.label = this.catalog.find(node.component)?.title ?? node.component;
+    }
   }
 
   on(topic, listener) {
