@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.person import Person
+from tests.support.person import Person
 from tests.support.running import (
     ADMIN,
     ADMIN_PASSWORD,
