@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.accounts.actor import Actor
 from app.accounts.environments import get_environment
+from app.accounts.fresh import require_fresh
 from app.accounts.models import ApiToken, RoleGrant, User
 from app.accounts.people import scopes_of, scopes_of_grants
 from app.accounts.scopes import Scope, parse_scopes
-from app.accounts.sessions import FRESH, TOUCH_EVERY
+from app.accounts.sessions import TOUCH_EVERY
 from app.accounts.tokens import digest, is_api_token, new_api_token
 from app.audit import Action
 from app.errors import Denied, Invalid, NotFound, Unauthenticated
@@ -58,7 +59,7 @@ def create_token(
     get_environment(session, environment_id)
     _check_can_hold(session, actor, user, wanted, environment_id)
     if Scope.SECRETS_READ_VALUE in wanted:
-        _require_fresh(actor)
+        require_fresh(actor, "Making a token that can read secret values")
     text = new_api_token()
     row = ApiToken(
         user_id=user.id,
@@ -91,6 +92,8 @@ def list_tokens(session: Session, actor: Actor) -> Sequence[ApiToken]:
 def revoke_token(session: Session, actor: Actor, token_id: str) -> None:
     """End a token: one's own, or anybody's with ``users:manage``.
 
+    A token ends itself; to end its owner's others it needs ``users:manage`` too.
+
     :raises NotFound: ``token_not_found``, for other people's tokens too.
     """
     row = session.get(ApiToken, token_id) if is_id(token_id) else None
@@ -98,7 +101,7 @@ def revoke_token(session: Session, actor: Actor, token_id: str) -> None:
         actor.kind == "system"
         or (
             row.environment_id == actor.environment_id
-            and (row.user_id == actor.user_id or actor.may(Scope.USERS_MANAGE))
+            and (_is_own(row, actor) or actor.may(Scope.USERS_MANAGE))
         )
     )
     if row is None or not allowed:
@@ -197,6 +200,12 @@ def _find_token(session: Session, plaintext: str) -> tuple[ApiToken, User, list[
     return token, owner, [grant for _, _, grant in rows if grant is not None]
 
 
+def _is_own(token: ApiToken, actor: Actor) -> bool:
+    return token.id == actor.token_id or (
+        actor.kind == "session" and token.user_id == actor.user_id
+    )
+
+
 def _alive(token: ApiToken) -> bool:
     return token.revoked_at is None and (
         token.expires_at is None or utcnow() < token.expires_at
@@ -224,15 +233,4 @@ def _check_can_hold(
             "grant_exceeds_own",
             f"{user.email} can't be given what is not theirs or yours in this environment: "
             f"{missing}.",
-        )
-
-
-def _require_fresh(actor: Actor) -> None:
-    if actor.kind == "system":
-        return
-    typed = actor.authenticated_at
-    if typed is None or utcnow() - typed > FRESH:
-        raise Denied(
-            "reauthentication_required",
-            "A token that can read secret values needs your password again. Type it in first.",
         )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.administrators import require_everywhere
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.db import Base
@@ -36,10 +37,9 @@ class Freeze(Sealed, Base):
 def freeze(session: Session, actor: Actor, *, everywhere: bool, reason: str) -> Freeze:
     """Freeze the actor's environment, or everything; freezing twice changes the reason.
 
-    :raises Denied: the actor lacks ``environments:manage``.
+    :raises Denied: the actor lacks ``environments:manage`` there.
     """
-    actor.require(Scope.ENVIRONMENTS_MANAGE)
-    place = EVERYWHERE if everywhere else actor.environment_id
+    place = _place(session, actor, everywhere)
     row = session.get(Freeze, place)
     if row is None:
         row = Freeze(place=place)
@@ -56,16 +56,23 @@ def freeze(session: Session, actor: Actor, *, everywhere: bool, reason: str) -> 
 def unfreeze(session: Session, actor: Actor, *, everywhere: bool) -> bool:
     """Lift a freeze; say whether there was one.
 
-    :raises Denied: the actor lacks ``environments:manage``.
+    :raises Denied: the actor lacks ``environments:manage`` there.
     """
-    actor.require(Scope.ENVIRONMENTS_MANAGE)
-    place = EVERYWHERE if everywhere else actor.environment_id
+    place = _place(session, actor, everywhere)
     row = session.get(Freeze, place)
     if row is None:
         return False
     session.delete(row)
     audit.record(session, actor=actor.who(), action=Action.UNFREEZE, target=place)
     return True
+
+
+def _place(session: Session, actor: Actor, everywhere: bool) -> str:
+    if everywhere:
+        require_everywhere(session, actor, Scope.ENVIRONMENTS_MANAGE)
+        return EVERYWHERE
+    actor.require(Scope.ENVIRONMENTS_MANAGE)
+    return actor.environment_id
 
 
 def find_freeze(session: Session, environment_id: str) -> Freeze | None:

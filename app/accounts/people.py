@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.administrators import refuse_last_admin, refuse_outranked, scopes_everywhere
+from app.accounts.fresh import require_fresh
 from app.accounts.models import Environment, RoleGrant, User
 from app.accounts.passwords import check_password_rules, hash_password
+from app.accounts.roster import get_visible
 from app.accounts.scopes import ROLE_SCOPES, Role, Scope, parse_role
 from app.accounts.sessions import revoke_sessions_of
 from app.audit import Action
@@ -102,10 +105,13 @@ def set_password(session: Session, actor: Actor, user_id: str, password: str) ->
 
     Allowed for oneself (the caller has checked the old password) and with ``users:manage``.
 
+    :raises Denied: ``scope_missing``, or ``person_exceeds_own`` for who may do more than the actor.
     :raises Invalid: the password can't be taken.
     """
     if actor.kind != "session" or actor.user_id != user_id:
         actor.require(Scope.USERS_MANAGE)
+        get_visible(session, actor, user_id)
+        refuse_outranked(session, actor, user_id)
     user = get_user(session, user_id)
     check_password_rules(password, email=user.email)
     user.password_hash = hash_password(password)
@@ -114,9 +120,18 @@ def set_password(session: Session, actor: Actor, user_id: str, password: str) ->
 
 
 def set_disabled(session: Session, actor: Actor, user_id: str, disabled: bool) -> None:
-    """Shut a person out, or let them in again. Their tokens and runs stop working at once."""
+    """Shut a person out, or let them in again. Their tokens and runs stop working at once.
+
+    :raises Denied: ``scope_missing`` without ``users:manage``; ``person_exceeds_own`` for who may
+        do more than the actor.
+    :raises NotFound: ``user_not_found``.
+    :raises Conflict: ``last_admin``.
+    """
     actor.require(Scope.USERS_MANAGE)
-    user = get_user(session, user_id)
+    user = get_visible(session, actor, user_id)
+    refuse_outranked(session, actor, user_id)
+    if disabled and user.disabled_at is None:
+        refuse_last_admin(session, without_user=user_id)
     user.disabled_at = (user.disabled_at or utcnow()) if disabled else None
     if disabled:
         revoke_sessions_of(session, user_id)
@@ -135,11 +150,14 @@ def grant_role(
     """Grant a role, in one environment or (None) for the installation.
 
     :raises Denied: ``scope_missing`` without ``users:manage``; ``grant_exceeds_own`` where the
-        role holds a scope, or reaches an environment, that the actor lacks.
+        role holds a scope, or reaches an environment, that the actor lacks;
+        ``reauthentication_required`` for a session without a password typed just now.
+    :raises NotFound: ``user_not_found`` or ``environment_not_found``.
     """
     actor.require(Scope.USERS_MANAGE)
+    require_fresh(actor, "Granting a role")
     role = parse_role(str(role))
-    get_user(session, user_id)
+    get_visible(session, actor, user_id)
     if environment_id is not None and session.get(Environment, environment_id) is None:
         raise NotFound("environment_not_found", "There is no such environment.")
     _check_can_give(session, actor, ROLE_SCOPES[role], environment_id)
@@ -165,16 +183,31 @@ def grant_role(
     return grant
 
 
-def revoke_role(session: Session, actor: Actor, *, grant_id: str) -> None:
-    """Take a role back.
+def revoke_role(
+    session: Session, actor: Actor, *, grant_id: str, user_id: str | None = None
+) -> None:
+    """Take a role back; one that reaches the actor's environment, of whoever acts from one.
 
+    :param user_id: whose it must be, where the caller was told.
+
+    :raises Denied: as :func:`grant_role`, but for the re-authentication.
     :raises NotFound: ``grant_not_found``.
+    :raises Conflict: ``last_admin``.
     """
     actor.require(Scope.USERS_MANAGE)
     grant = session.get(RoleGrant, grant_id)
-    if grant is None:
+    hidden = grant is not None and (
+        (user_id is not None and grant.user_id != user_id)
+        or (
+            actor.kind != "system"
+            and grant.environment_id not in (None, actor.environment_id)
+        )
+    )
+    if grant is None or hidden:
         raise NotFound("grant_not_found", "There is no such grant.")
     _check_can_give(session, actor, ROLE_SCOPES[parse_role(grant.role)], grant.environment_id)
+    if grant.role == Role.ADMIN:
+        refuse_last_admin(session, without=[grant])
     session.delete(grant)
     revoke_sessions_of(session, grant.user_id)
     audit.record(session, actor=actor.who(), action=Action.ROLE_REVOKE, target=grant.user_id,
@@ -225,13 +258,9 @@ def _check_can_give(
 def _scopes_elsewhere(
     session: Session, actor: Actor, environment_id: str | None
 ) -> frozenset[Scope]:
-    if actor.user_id is None:
+    if environment_id is None:
+        return scopes_everywhere(session, actor)
+    # A token acts in its one environment.
+    if actor.kind != "session" or actor.user_id is None:
         return frozenset()
-    if environment_id is not None:
-        return scopes_of(session, actor.user_id, environment_id)
-    grants = session.scalars(
-        select(RoleGrant).where(
-            RoleGrant.user_id == actor.user_id, RoleGrant.environment_id.is_(None)
-        )
-    )
-    return scopes_of_grants(grants)
+    return scopes_of(session, actor.user_id, environment_id)

@@ -36,15 +36,20 @@ from app.accounts.people import (
     set_disabled,
     set_password,
 )
+from app.accounts.roster import PersonView, RoleView, get_person, list_people
 from app.accounts.sessions import (
     close_session,
     find_session,
+    list_sessions,
     open_session,
+    revoke_session,
     revoke_sessions_of,
     rotate_session,
 )
 
 __all__ = [
+    "PersonView",
+    "RoleView",
     "actor_for_token",
     "close_attempt",
     "close_session",
@@ -57,10 +62,13 @@ __all__ = [
     "forget_attempts",
     "get_default_environment",
     "get_environment",
+    "get_person",
     "get_user",
     "grant_role",
     "has_users",
     "list_environments_of",
+    "list_people",
+    "list_sessions",
     "list_tokens",
     "login_failed",
     "needs_touch",
@@ -69,6 +77,7 @@ __all__ = [
     "open_session",
     "record_pause",
     "revoke_role",
+    "revoke_session",
     "revoke_sessions_of",
     "revoke_token",
     "rotate_session",

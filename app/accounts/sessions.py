@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from app import audit
+from app.accounts.actor import Actor
 from app.accounts.models import LoginSession, RoleGrant, User
 from app.accounts.tokens import digest, new_random
+from app.audit import Action
 from app.errors import NotFound
-from app.ids import utcnow
+from app.ids import is_id, utcnow
 
 IDLE_LIMIT = timedelta(hours=12)
 """A session that nobody used for so long is over."""
@@ -121,6 +124,36 @@ def close_session(session: Session, token: str) -> None:
     row = session.scalar(select(LoginSession).where(LoginSession.token_hash == digest(token)))
     if row is not None and row.revoked_at is None:
         row.revoked_at = utcnow()
+
+
+def list_sessions(session: Session, actor: Actor) -> list[LoginSession]:
+    """List the caller's own live sessions, the one used last first."""
+    now = utcnow()
+    return list(
+        session.scalars(
+            select(LoginSession)
+            .where(
+                LoginSession.user_id == actor.user_id,
+                LoginSession.revoked_at.is_(None),
+                LoginSession.last_seen_at > now - IDLE_LIMIT,
+                LoginSession.created_at > now - ABSOLUTE_LIMIT,
+            )
+            .order_by(LoginSession.last_seen_at.desc(), LoginSession.id)
+        )
+    )
+
+
+def revoke_session(session: Session, actor: Actor, session_id: str) -> None:
+    """End one of the caller's own sessions.
+
+    :raises NotFound: ``session_not_found``, for other people's sessions too.
+    """
+    row = session.get(LoginSession, session_id) if is_id(session_id) else None
+    if row is None or row.user_id != actor.user_id:
+        raise NotFound("session_not_found", "There is no such session.")
+    if row.revoked_at is None:
+        row.revoked_at = utcnow()
+        audit.record(session, actor=actor.who(), action=Action.SESSION_REVOKE, target=row.id)
 
 
 def revoke_sessions_of(session: Session, user_id: str) -> None:

@@ -17,7 +17,18 @@ def register(app: APIFlask) -> None:
 
     Importing the route modules here, not above, keeps the import of this package free of them.
     """
-    from app.api import account, components, flows, runs, secrets  # noqa: F401
+    from app.api import (  # noqa: F401
+        account,
+        components,
+        credentials,
+        flows,
+        installation,
+        people,
+        runs,
+        secret_versions,
+        secrets,
+        workers,
+    )
 
     openapi.register(app)
     app.before_request(_admit)

@@ -12,9 +12,12 @@ from flask import Response, request
 from pydantic import BaseModel
 from werkzeug.routing import BaseConverter
 
+from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.api.bodies import Body, Query
-from app.errors import Invalid
+from app.audit import Action, AuditNote
+from app.errors import Denied, Invalid
+from app.http.idempotency import answer_once
 from app.http.identity import current_actor
 from app.http.problems import MIMETYPE
 from app.http.services import services
@@ -56,22 +59,30 @@ class IdConverter(BaseConverter):
 
 def operation(
     *,
-    scope: Scope | None,
+    scope: Scope | tuple[Scope, ...] | None,
     answer: type[BaseModel] | None,
     status: int = 200,
     body: type[Body] | None = None,
     query: type[Query] | None = None,
     errors: Sequence[int] = (),
+    session_only: bool = False,
+    shown_once: bool = False,
 ) -> Callable[[F], F]:
     """Declare an operation: what it needs, takes and answers.
 
     The scope is checked before the body is read. The view gets ``json_data`` and ``query_data``.
+    A POST takes an ``Idempotency-Key``.
 
-    :param scope: None for what every credential may ask.
+    :param scope: None for what every credential may ask; several of which one is enough.
     :param answer: the model of a good answer; None for 204.
     :param errors: the statuses beyond those that every operation of its kind can answer.
+    :param session_only: refuse API tokens: it is about the person, not about an environment.
+    :param shown_once: the answer holds a credential, so it is kept nowhere.
     """
+    scopes = scope if isinstance(scope, tuple) else () if scope is None else (scope,)
     statuses = {401, 403, *errors, *(_BODY_ERRORS if body else ()), *((422,) if query else ())}
+    if 412 in statuses:
+        statuses.add(422)
 
     def decorate(view: F) -> F:
         decorated: Any = view
@@ -81,33 +92,55 @@ def operation(
             decorated = api.input(body, location="json")(decorated)
         if answer is not None:
             decorated = api.output(answer, status_code=status)(decorated)
-        responses: dict[Any, Any] = {
-            code: {
-                "description": _ERRORS[code],
-                "content": {MIMETYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }
-            for code in sorted(statuses)
-        }
+        responses: dict[Any, Any] = {code: problem_response(code) for code in sorted(statuses)}
         if answer is None:
             responses[status] = {"description": "Done."}
+        extensions: dict[str, Any] = {}
+        if scopes:
+            extensions["x-required-scope"] = " or ".join(one.value for one in scopes)
         decorated = api.doc(
             responses=responses,
-            security=["token", "session"],
+            security=["session"] if session_only else ["token", "session"],
             operation_id=view.__name__,
-            extensions={"x-required-scope": scope.value} if scope else None,
+            extensions=extensions or None,
         )(decorated)
 
         @wraps(decorated)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if scope is not None:
-                actor = current_actor()
-                with denials_audited(services().db, actor):
-                    actor.require(scope)
-            return decorated(*args, **kwargs)
+            actor, db = current_actor(), services().db
+            with denials_audited(db, actor):
+                if session_only:
+                    _require_session(actor)
+                if scopes and not any(actor.may(one) for one in scopes):
+                    actor.require(scopes[0])
+            if request.method != "POST":
+                return decorated(*args, **kwargs)
+            return answer_once(
+                db, actor, lambda: cast(Response, decorated(*args, **kwargs)),
+                keeps_answer=not shown_once,
+            )
 
         return cast(F, guarded)
 
     return decorate
+
+
+def problem_response(status: int) -> dict[str, Any]:
+    """Describe an error's response to the OpenAPI document."""
+    return {
+        "description": _ERRORS[status],
+        "content": {MIMETYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _require_session(actor: Actor) -> None:
+    if actor.kind != "session":
+        raise Denied(
+            "session_required",
+            "This is about a person, not about an environment: sign in for it. An API token "
+            "doesn't open it.",
+            audit=AuditNote(action=Action.ACCESS_DENY, data={"needs": "session"}),
+        )
 
 
 def reply(

@@ -74,7 +74,7 @@ def refusal(error: ValidationError, code: str, where: str) -> Invalid:
         message = {
             "extra_forbidden": f"There is no field “{field}” here; leave it out.",
             "missing": f"The field “{field}” is required.",
-        }.get(kind, f"{field}: {item['msg']}.")
+        }.get(kind, f"{field}: {item['msg'].removeprefix('Value error, ')}.")
         problems.append(
             {
                 "code": _CODES.get(kind, "field_invalid"),

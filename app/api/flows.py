@@ -23,7 +23,9 @@ from app.api.shapes import (
     RunOut,
     RunStart,
 )
+from app.api.shapes_versions import FlowActivate, FlowVersionList, FlowVersionOut
 from app.errors import Invalid
+from app.flows import activation
 from app.flows import service as flows_service
 from app.flows.service import FlowView
 from app.http.identity import current_actor
@@ -117,6 +119,39 @@ def validate_flow(flow_id: str, json_data: FlowValidate) -> Response:
         graph = view.graph if json_data.graph is None else json_data.graph
         problems = flows_service.validate_graph_for(session, actor, graph)
     return reply(Findings(problems=_problems(problems)))
+
+
+@api.post("/flows/<id:flow_id>/activate")
+@operation(scope=Scope.FLOWS_MANAGE, body=FlowActivate, answer=FlowVersionOut, status=201,
+           errors=(404, 409, 412, 423))
+def activate_flow(flow_id: str, json_data: FlowActivate) -> Response:
+    """Make the draft the active version; what keeps it from it is in `problems` of the 422."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor) as session:
+        made = activation.activate_flow(
+            session, actor, flow_id, note=json_data.note, if_match=if_match()
+        )
+    return reply(FlowVersionOut.model_validate(made), 201)
+
+
+@api.post("/flows/<id:flow_id>/deactivate")
+@operation(scope=Scope.FLOWS_MANAGE, answer=None, status=204, errors=(404, 409, 412, 423))
+def deactivate_flow(flow_id: str) -> Response:
+    """Take a flow's active version out of use; where there is none, nothing changes."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor) as session:
+        activation.deactivate_flow(session, actor, flow_id, if_match=if_match())
+    return Response(status=204)
+
+
+@api.get("/flows/<id:flow_id>/versions")
+@operation(scope=Scope.FLOWS_READ, answer=FlowVersionList, errors=(404,))
+def list_flow_versions(flow_id: str) -> Response:
+    """List what was active once, or is, newest first."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        found = activation.list_flow_versions(session, actor, flow_id)
+    return reply(FlowVersionList(items=[FlowVersionOut.model_validate(one) for one in found]))
 
 
 @api.post("/flows/<id:flow_id>/runs")

@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint, APIFlask
 
-from app.api.blueprint import BASE, IdConverter
+from app.api.blueprint import BASE, IdConverter, problem_response
 from app.api.shapes import ProblemOut
 
 PATH = f"{BASE}/openapi.json"
@@ -20,6 +20,15 @@ _IF_MATCH = {
     "schema": {"type": "string"},
 }
 
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request with the same key is done once and answered alike, for 24 "
+    "hours; a repeated answer has `Idempotency-Replayed: true`.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}
+
 
 def register(app: APIFlask) -> None:
     """Set the document's head and mend what the generator can't know."""
@@ -31,7 +40,10 @@ def register(app: APIFlask) -> None:
         AUTO_404_RESPONSE=False,
         AUTO_VALIDATION_ERROR_RESPONSE=False,
         AUTO_AUTH_ERROR_RESPONSE=False,
-        TAGS=["secrets", "flows", "runs", "components", "account"],
+        TAGS=[
+            "secrets", "flows", "runs", "components", "account", "people", "workers",
+            "installation",
+        ],
         INFO={
             "description": "Flows whose secrets are never spoken. Errors are "
             "`application/problem+json`; lists are `{items, next_cursor}`."
@@ -65,14 +77,18 @@ def _mend(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = _problem_schema(schemas)
     for path, operations in spec["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             operation["tags"] = [_tag(path)]
+            if method == "post":
+                operation["parameters"].append(dict(_IDEMPOTENCY_KEY))
+                for status in (409, 422):
+                    operation["responses"].setdefault(str(status), problem_response(status))
             if "412" in operation["responses"]:
                 operation["parameters"].append(dict(_IF_MATCH))
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
             for parameter in operation.get("parameters", []):
-                if parameter["in"] == "path":
+                if parameter["in"] == "path" and parameter["name"].endswith("_id"):
                     parameter["schema"] = dict(_ID)
     return spec
 
@@ -105,4 +121,11 @@ def _tag(path: str) -> str:
     parts = path.removeprefix(BASE).strip("/").split("/")
     if "runs" in parts:
         return "runs"
-    return parts[0] if parts[0] in ("secrets", "flows", "components") else "account"
+    return _TAGS.get(parts[0], "account")
+
+
+_TAGS = {
+    "secrets": "secrets", "flows": "flows", "components": "components", "users": "people",
+    "workers": "workers", "freeze": "installation", "audit": "installation",
+    "keys": "installation",
+}

@@ -80,6 +80,12 @@ class SecretsQuery(ListQuery):
     q: Text | None = Field(None, max_length=200, description="Part of the name or description.")
     tag: Text | None = Field(None, max_length=200)
     sort: Text = Field("name", max_length=40)
+    due: Literal["due", "overdue"] | None = Field(
+        None, description="Only those to be rotated within 7 days, or those past their time."
+    )
+    state: Literal["enabled", "deleted"] = Field(
+        "enabled", description="`deleted` lists those that can still be restored."
+    )
 
 
 class SecretOut(Answer):

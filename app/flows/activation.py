@@ -102,14 +102,18 @@ def activate_flow(
     return _view(version, flow.active_version)
 
 
-def deactivate_flow(session: Session, actor: Actor, flow_id: str) -> bool:
+def deactivate_flow(
+    session: Session, actor: Actor, flow_id: str, *, if_match: int | None = None
+) -> bool:
     """Take a flow's active version out of use; say whether there was one.
 
     :raises Denied: the actor lacks ``flows:manage``.
     :raises NotFound: there is no such flow here.
+    :raises Stale: it changed since ``if_match``.
     """
     actor.require(Scope.FLOWS_MANAGE)
     flow = get_row(session, actor, flow_id, for_update=True)
+    check_revision(flow, if_match)
     if flow.active_version is None:
         return False
     audit.record(

@@ -12,6 +12,7 @@ from app.accounts.actor import Actor
 from app.audit import AuditNote
 from app.db import Database
 from app.errors import TacitError
+from app.http.idempotency import claim_key
 
 
 @contextmanager
@@ -19,11 +20,14 @@ def unit_of_work(db: Database, actor: Actor | None, *, read: bool = False) -> It
     """Open the transaction of a request.
 
     It commits on leaving and rolls back on an exception. A refusal that carries an audit note is
-    written in a transaction of its own, since the one of the deed is gone with the deed.
+    written in a transaction of its own, since the one of the deed is gone with the deed. A
+    request's idempotency key is claimed in its first writing transaction.
 
     :param read: open a reading transaction: for what neither writes nor audits.
     """
     with denials_audited(db, actor), db.read() if read else db.begin() as session:
+        if not read:
+            claim_key(session)
         yield session
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import audit
 from app.accounts.actor import Actor, system_actor
+from app.accounts.fresh import require_fresh
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.db import Base, Id
@@ -44,7 +45,8 @@ def make_code(session: Session, actor: Actor, name: str) -> str:
     A worker with that name gets another key: the old one goes on until it is revoked.
 
     :returns: the code, good for one hour; shown once.
-    :raises Denied: the actor lacks ``workers:manage``.
+    :raises Denied: the actor lacks ``workers:manage``, or is a session whose password was typed
+        too long ago (``reauthentication_required``).
     :raises Invalid: ``worker_name_invalid``.
     """
     worker = _named(session, actor, name)
@@ -169,6 +171,7 @@ def revoke_key(session: Session, actor: Actor, key_id: str) -> None:
 
 def _named(session: Session, actor: Actor, name: str) -> Worker:
     actor.require(Scope.WORKERS_MANAGE)
+    require_fresh(actor, "Enrolling a worker")
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
         raise Invalid(

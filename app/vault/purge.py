@@ -14,23 +14,28 @@ from app.audit import Action, Who
 from app.errors import Conflict, Locked
 from app.ids import utcnow
 from app.vault.models import Grant, Secret, SecretBlob, SecretTag, SecretVersion
-from app.vault.rows import get_row
+from app.vault.rows import check_revision, get_row
+from app.vault.search import forget_secret
 from app.vault.uses import list_uses
 
 _log = logging.getLogger("tacit.vault")
 BATCH = 50
 
 
-def purge_secret(session: Session, actor: Actor, secret_id: str) -> None:
+def purge_secret(
+    session: Session, actor: Actor, secret_id: str, *, if_match: int | None = None
+) -> None:
     """Purge a deleted secret before its window is over: nothing of its values is left.
 
     :raises Denied: the actor lacks ``secrets:manage``.
     :raises NotFound: there is no such secret here.
     :raises Conflict: ``secret_not_deleted``.
     :raises Locked: ``secret_in_use``: active flow versions use it.
+    :raises Stale: it changed since ``if_match``.
     """
     actor.require(Scope.SECRETS_MANAGE)
     secret = get_row(session, actor, secret_id, for_update=True, deleted=True)
+    check_revision(secret, if_match)
     if secret.state != "deleted":
         raise Conflict(
             "secret_not_deleted", f"Secret {secret.name} is not deleted. Delete it, then purge it."
@@ -69,6 +74,7 @@ def purge_due(session: Session) -> int:
 def _purge(session: Session, secret: Secret, who: Who) -> None:
     for table in (SecretBlob, SecretVersion, SecretTag, Grant):
         session.execute(delete(table).where(table.secret_id == secret.id))
+    forget_secret(session, secret)
     session.delete(secret)
     audit.record(
         session, actor=who, action=Action.SECRET_PURGE, secret_id=secret.id, target=secret.name

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from app.vault.policy import NewSecret
-from app.vault.reading import find_by_name, get_secret, list_secrets, list_versions
+from app.vault.reading import (
+    Access,
+    DueCounts,
+    due_counts,
+    find_by_name,
+    get_secret,
+    get_version,
+    list_accesses,
+    list_secrets,
+    list_versions,
+)
 from app.vault.uses import Usage, usage_of
 from app.vault.versions import (
     activate_version,
@@ -24,6 +34,8 @@ from app.vault.writing import (
 
 __all__ = [
     "UNSET",
+    "Access",
+    "DueCounts",
     "NewSecret",
     "SecretChange",
     "SecretView",
@@ -35,9 +47,12 @@ __all__ = [
     "describe_secret",
     "destroy_version",
     "disable_version",
+    "due_counts",
     "enable_version",
     "find_by_name",
     "get_secret",
+    "get_version",
+    "list_accesses",
     "list_secrets",
     "list_versions",
     "restore_secret",
