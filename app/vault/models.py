@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id
 from app.ids import new_id, utcnow
 from app.keys.sealed import Sealed
+
+
+def _new_search_id() -> int:
+    return secrets.randbits(62)
 
 
 class Secret(Sealed, Base):
@@ -23,6 +28,7 @@ class Secret(Sealed, Base):
     __table_args__ = (
         UniqueConstraint("environment_id", "name"),
         Index(None, "environment_id", "due_at"),
+        Index(None, "environment_id", "id"),
         Index(None, "state", "purge_at"),
     )
     SEALED: ClassVar[tuple[str, ...]] = (
@@ -39,6 +45,8 @@ class Secret(Sealed, Base):
     state: Mapped[str] = mapped_column(String(16), default="enabled")
     active_version: Mapped[int]
     latest_version: Mapped[int]
+    # What the search index knows the row by; SQLite's own row ids change with VACUUM.
+    search_id: Mapped[int] = mapped_column(BigInteger, unique=True, default=_new_search_id)
     allowed_hosts: Mapped[list[Any] | None]
     allowed_flows: Mapped[list[Any] | None]
     rotation_period_days: Mapped[int | None]
@@ -56,14 +64,15 @@ class Secret(Sealed, Base):
 
 
 class SecretTag(Base):
-    """A tag of a secret, for finding secrets by tag without a scan."""
+    """A tag of a secret, with its name: a tag's secrets are listed by name without a scan."""
 
     __tablename__ = "secret_tags"
-    __table_args__ = (Index(None, "environment_id", "tag", "secret_id"),)
+    __table_args__ = (Index(None, "environment_id", "tag", "name"),)
 
     secret_id: Mapped[str] = mapped_column(ForeignKey("secrets.id"), primary_key=True)
     tag: Mapped[str] = mapped_column(String(64), primary_key=True)
     environment_id: Mapped[str] = mapped_column(Id)
+    name: Mapped[str] = mapped_column(String(128))
 
 
 class SecretVersion(Sealed, Base):

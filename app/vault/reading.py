@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit import Action
+from app.audit.reading import page_accesses
 from app.errors import Invalid
-from app.paging import Page, check_limit, decode_cursor, encode_cursor, like_pattern
+from app.ids import utcnow
+from app.paging import Page, check_limit, decode_cursor, encode_cursor
 from app.vault.models import Secret, SecretTag, SecretVersion
-from app.vault.rows import get_row
+from app.vault.rows import get_row, get_version_row
+from app.vault.search import find_hits, holds
 from app.vault.views import SecretView, VersionView, view_secret, view_version
 
 SORTS = {
@@ -22,6 +30,36 @@ SORTS = {
     "-created": (Secret.id, True),
 }
 """How a list may be sorted: the column, and whether it goes down."""
+
+DUE_SOON = timedelta(days=7)
+"""A secret is due when its rotation is this near."""
+
+Due = Literal["due", "overdue"]
+"""``due`` within the next days, ``overdue`` past its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueCounts:
+    """How many secrets should be rotated soon, and how many should have been."""
+
+    due: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A value that was granted, used or read, or refused, as the audit has it."""
+
+    at: datetime
+    action: str
+    outcome: str
+    actor_kind: str
+    actor_name: str
+    run_id: str | None
+    flow_id: str | None
+    node: str | None
+    version: int | None
+    request_id: str | None
 
 
 def list_secrets(
@@ -34,11 +72,13 @@ def list_secrets(
     cursor: str | None = None,
     limit: int = 50,
     deleted: bool = False,
+    due: Due | None = None,
 ) -> Page[SecretView]:
     """List secrets of the environment.
 
     :param q: part of a name or description.
     :param deleted: list the deleted ones that can still be restored, instead of the others.
+    :param due: only those whose rotation is due or overdue.
     :param sort: ``name`` or ``created``, with ``-`` in front for the other direction.
     :raises Denied: the actor lacks ``secrets:read``.
     :raises Invalid: the cursor, sort or limit can't be taken.
@@ -50,20 +90,31 @@ def list_secrets(
             "sort_invalid", f"The list sorts by {', '.join(SORTS)}.", field="sort"
         )
     column, descending = SORTS[sort]
+    # Where something narrower leads, the environment is only checked, not looked up: without
+    # statistics SQLite takes its index for the narrower one.
+    hits = find_hits(session, q) if q else None
+    narrow = bool(tag) or hits is not None
+    environment = Secret.environment_id.concat("") if narrow else Secret.environment_id
     query = select(Secret).where(
-        Secret.environment_id == actor.environment_id,
+        environment == actor.environment_id,
         Secret.state == "deleted" if deleted else Secret.state != "deleted",
     )
     if q:
-        pattern = like_pattern(q)
-        query = query.where(
-            or_(
-                Secret.name.ilike(pattern, escape="\\"),
-                Secret.description.ilike(pattern, escape="\\"),
-            )
-        )
+        query = query.where(holds(q) if hits is None else Secret.search_id.in_(hits))
     if tag:
-        query = query.join(SecretTag, SecretTag.secret_id == Secret.id).where(SecretTag.tag == tag)
+        query = query.join(SecretTag, SecretTag.secret_id == Secret.id).where(
+            SecretTag.environment_id == actor.environment_id, SecretTag.tag == tag
+        )
+        if column is Secret.name:
+            # The same text, in the order of the tag's own index.
+            column = SecretTag.name
+    if due:
+        now = utcnow()
+        query = query.where(
+            Secret.due_at < now
+            if due == "overdue"
+            else Secret.due_at.between(now, now + DUE_SOON)
+        )
     if cursor:
         (last,) = decode_cursor(cursor, 1)
         query = query.where(column < last if descending else column > last)
@@ -78,6 +129,20 @@ def list_secrets(
             session, actor=actor.who(), action=Action.SECRET_LIST, data={"items": len(items)}
         )
     return Page(items, following)
+
+
+def due_counts(session: Session, environment_id: str) -> DueCounts:
+    """Count the secrets of an environment whose rotation is due or overdue, by their index."""
+    now = utcnow()
+    overdue, due = session.execute(
+        select(
+            func.count().filter(Secret.due_at < now), func.count().filter(Secret.due_at >= now)
+        ).where(
+            Secret.environment_id == environment_id, Secret.due_at <= now + DUE_SOON,
+            Secret.state != "deleted",
+        )
+    ).one()
+    return DueCounts(due=due, overdue=overdue)
 
 
 def get_secret(
@@ -111,17 +176,67 @@ def find_by_name(session: Session, actor: Actor, name: str) -> SecretView | None
     return None if secret is None else view_secret(secret)
 
 
-def list_versions(session: Session, actor: Actor, secret_id: str) -> list[VersionView]:
+def list_versions(
+    session: Session, actor: Actor, secret_id: str, *, deleted: bool = False
+) -> list[VersionView]:
     """List a secret's versions, newest first.
 
+    :param deleted: those of one that was deleted and can still be restored, too.
     :raises Denied: the actor lacks ``secrets:read``.
     :raises NotFound: there is no such secret here.
     """
     actor.require(Scope.SECRETS_READ)
-    secret = get_row(session, actor, secret_id)
+    secret = get_row(session, actor, secret_id, deleted=deleted)
     rows = session.scalars(
         select(SecretVersion)
         .where(SecretVersion.secret_id == secret.id)
         .order_by(SecretVersion.number.desc())
     )
     return [view_version(row, secret) for row in rows]
+
+
+def get_version(
+    session: Session, actor: Actor, secret_id: str, number: int, *, deleted: bool = False
+) -> VersionView:
+    """Show one version of a secret.
+
+    :raises Denied: the actor lacks ``secrets:read``.
+    :raises NotFound: there is no such secret or version here.
+    """
+    actor.require(Scope.SECRETS_READ)
+    secret = get_row(session, actor, secret_id, deleted=deleted)
+    return view_version(get_version_row(session, secret, number), secret)
+
+
+def list_accesses(
+    session: Session,
+    actor: Actor,
+    secret_id: str,
+    *,
+    deleted: bool = False,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Access]:
+    """List who was given a secret's value, or refused, newest first, with run and node.
+
+    :raises Denied: the actor has neither ``audit:read`` nor ``secrets:manage``.
+    :raises NotFound: there is no such secret here.
+    :raises Invalid: the cursor or limit can't be taken.
+    """
+    if not actor.may(Scope.SECRETS_MANAGE):
+        actor.require(Scope.AUDIT_READ)
+    secret = get_row(session, actor, secret_id, deleted=deleted)
+    page = page_accesses(session, secret.id, cursor=cursor, limit=limit)
+    items = [
+        Access(
+            row.at, row.action, row.outcome, row.actor_kind, row.actor_name, row.run_id,
+            row.flow_id, row.node, _version_of(row.data), row.request_id,
+        )
+        for row in page.items
+    ]
+    return Page(items, page.next_cursor)
+
+
+def _version_of(data: Mapping[str, Any]) -> int | None:
+    number = data.get("version")
+    return number if isinstance(number, int) else None

@@ -21,6 +21,7 @@ from app.vault import policy
 from app.vault.models import Secret, SecretTag, SecretVersion
 from app.vault.policy import NewSecret
 from app.vault.rows import check_revision, get_row, name_taken, refuse_taken, touch
+from app.vault.search import index_secret
 from app.vault.uses import list_uses
 from app.vault.vault import Vault
 from app.vault.views import SecretView, view_secret
@@ -82,6 +83,7 @@ def create_secret(session: Session, actor: Actor, vault: Vault, new: NewSecret) 
         # Two creates met; the index has decided.
         raise name_taken(name) from None
     _set_tags(session, secret, tags)
+    index_secret(session, secret, known=False)
     _add_version(session, actor, vault, secret, 1, new.value, weak)
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_CREATE, secret_id=secret.id,
@@ -118,7 +120,7 @@ def describe_secret(
         refuse_taken(session, actor, wanted["name"])
     for name in changed:
         setattr(secret, name, wanted[name])
-    if "tags" in changed:
+    if {"tags", "name"} & set(changed):
         _set_tags(session, secret, wanted["tags"])
     secret.due_at = _due(secret.rotated_at, secret.rotation_period_days)
     touch(secret, actor, f"{', '.join(sorted(changed))} changed")
@@ -126,6 +128,8 @@ def describe_secret(
         session.flush()
     except IntegrityError:
         raise name_taken(wanted["name"]) from None
+    if {"name", "description"} & set(changed):
+        index_secret(session, secret, known=True)
     audit.record(
         session, actor=actor.who(), action=Action.SECRET_UPDATE, secret_id=secret.id,
         target=secret.name, data={"changed": sorted(changed), "revision": secret.revision},
@@ -257,7 +261,9 @@ def _refuse_renaming_used(session: Session, secret: Secret, name: str) -> None:
 def _set_tags(session: Session, secret: Secret, tags: Sequence[str]) -> None:
     session.execute(delete(SecretTag).where(SecretTag.secret_id == secret.id))
     session.add_all(
-        SecretTag(secret_id=secret.id, tag=tag, environment_id=secret.environment_id)
+        SecretTag(
+            secret_id=secret.id, tag=tag, environment_id=secret.environment_id, name=secret.name
+        )
         for tag in tags
     )
 

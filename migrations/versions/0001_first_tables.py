@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import app.db
+from app.vault.search import create_search_index, drop_search_index
 
 revision = "0001"
 down_revision = None
@@ -15,7 +16,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-
     op.create_table(
         "audit_anchors",
         sa.Column("chain", sa.String(length=36), nullable=False),
@@ -87,6 +87,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("place", name=op.f("pk_freezes")),
     )
     op.create_table(
+        "idempotency_keys",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("headers", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("expires_at", app.db.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_keys")),
+    )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_idempotency_keys_expires_at"), ["expires_at"], unique=False
+        )
+
+    op.create_table(
         "installation",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("created_at", app.db.UtcDateTime(), nullable=False),
@@ -104,14 +120,15 @@ def upgrade() -> None:
         sa.Column("row_mac", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keks")),
     )
-    op.create_index(
-        "uq_keks_active",
-        "keks",
-        ["state"],
-        unique=True,
-        sqlite_where=sa.text("state = 'active'"),
-        postgresql_where=sa.text("state = 'active'"),
-    )
+    with op.batch_alter_table("keks", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_keks_active",
+            ["state"],
+            unique=True,
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
+
     op.create_table(
         "login_attempts",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -318,6 +335,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("active_version", sa.Integer(), nullable=False),
         sa.Column("latest_version", sa.Integer(), nullable=False),
+        sa.Column("search_id", sa.BigInteger(), nullable=False),
         sa.Column("allowed_hosts", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("allowed_flows", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("rotation_period_days", sa.Integer(), nullable=True),
@@ -341,12 +359,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_secrets")),
         sa.UniqueConstraint("environment_id", "name", name=op.f("uq_secrets_environment_id_name")),
+        sa.UniqueConstraint("search_id", name=op.f("uq_secrets_search_id")),
     )
     with op.batch_alter_table("secrets", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_secrets_environment_id_due_at"),
             ["environment_id", "due_at"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_secrets_environment_id_id"), ["environment_id", "id"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_secrets_state_purge_at"), ["state", "purge_at"], unique=False
@@ -454,6 +476,7 @@ def upgrade() -> None:
         sa.Column("secret_id", sa.String(length=36), nullable=False),
         sa.Column("tag", sa.String(length=64), nullable=False),
         sa.Column("environment_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
         sa.ForeignKeyConstraint(
             ["secret_id"], ["secrets.id"], name=op.f("fk_secret_tags_secret_id_secrets")
         ),
@@ -461,8 +484,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("secret_tags", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_secret_tags_environment_id_tag_secret_id"),
-            ["environment_id", "tag", "secret_id"],
+            batch_op.f("ix_secret_tags_environment_id_tag_name"),
+            ["environment_id", "tag", "name"],
             unique=False,
         )
 
@@ -592,10 +615,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_nodes_run_id_runs")),
         sa.PrimaryKeyConstraint("run_id", "node", name=op.f("pk_run_nodes")),
     )
+    create_search_index(op.get_bind())
 
 
 def downgrade() -> None:
-
+    drop_search_index(op.get_bind())
     op.drop_table("run_nodes")
     op.drop_table("run_events")
     op.drop_table("run_claims")
@@ -611,7 +635,7 @@ def downgrade() -> None:
     op.drop_table("worker_keys")
     op.drop_table("secret_versions")
     with op.batch_alter_table("secret_tags", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_secret_tags_environment_id_tag_secret_id"))
+        batch_op.drop_index(batch_op.f("ix_secret_tags_environment_id_tag_name"))
 
     op.drop_table("secret_tags")
     with op.batch_alter_table("secret_blobs", schema=None) as batch_op:
@@ -631,6 +655,7 @@ def downgrade() -> None:
     op.drop_table("workers")
     with op.batch_alter_table("secrets", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_secrets_state_purge_at"))
+        batch_op.drop_index(batch_op.f("ix_secrets_environment_id_id"))
         batch_op.drop_index(batch_op.f("ix_secrets_environment_id_due_at"))
 
     op.drop_table("secrets")
@@ -667,9 +692,19 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_login_attempts_account_at"))
 
     op.drop_table("login_attempts")
-    op.drop_index("uq_keks_active", table_name="keks")
+    with op.batch_alter_table("keks", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_keks_active",
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
+
     op.drop_table("keks")
     op.drop_table("installation")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_idempotency_keys_expires_at"))
+
+    op.drop_table("idempotency_keys")
     op.drop_table("freezes")
     op.drop_table("environments")
     with op.batch_alter_table("audit_events", schema=None) as batch_op:
