@@ -127,7 +127,8 @@ def lose_claim(
         another claim is left alone.
     :returns: whether the run was still going on.
     """
-    claim = session.get(RunClaim, (run_id, number)) if is_id(run_id) and number else None
+    known = is_id(run_id) and number is not None and 0 < number < 2**31
+    claim = session.get(RunClaim, (run_id, number)) if known else None
     if claim is None or claim.worker_id != worker.id:
         return False
     run = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
