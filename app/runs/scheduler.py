@@ -119,7 +119,7 @@ def requeue(db: Database, queue: RunQueue) -> int:
             )
             .order_by(Run.id)
             .limit(BATCH)
-        ).tuples().all()
+        ).all()
     count = 0
     for run_id, environment in rows:
         if not queue.holds(run_id, environment) and _is_sound(db, run_id):

@@ -1,0 +1,234 @@
+"""The scheduler over a real queue: silent workers, lost jobs, spent tokens."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+from sqlalchemy import func, select, text, update
+
+from app.accounts.freeze import freeze, unfreeze
+from app.db import Database
+from app.ids import new_id, utcnow
+from app.runs import scheduler
+from app.runs.models import Run
+from app.runs.queue import CHANNEL, JOB, RunQueue
+from app.runs.scheduler import reap, requeue, run_forever
+from app.vault.grants import purge_spent_tokens
+from app.vault.models import SpentToken
+from tests.support.installation import Installation
+from tests.support.queue_server import queue_server
+from tests.support.runs import Workshop
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A queue server for the module."""
+    with queue_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Workshop]:
+    """An installation with a real queue."""
+    home = tmp_path_factory.mktemp("queued") / "home"
+    made = Installation.make(home, redis_url=redis_url)
+    yield Workshop.open(made)
+    made.services.close()
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """The queue server, emptied."""
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def db(workshop: Workshop) -> Database:
+    """The database; runs of earlier tests are out of the way."""
+    database = workshop.installation.services.db
+    with database.begin() as session:
+        session.execute(
+            text("update runs set state = 'cancelled' where state in ('queued', 'running')")
+        )
+    return database
+
+
+@pytest.fixture
+def queue(workshop: Workshop, redis: Redis) -> RunQueue:
+    """The queue's client."""
+    return workshop.installation.services.queue
+
+
+def _set(db: Database, run_id: str, **values: Any) -> None:
+    with db.begin() as session:
+        session.execute(
+            update(Run).where(Run.id == run_id).values(**values),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _age(db: Database, run_id: str) -> None:
+    _set(db, run_id, created_at=utcnow() - timedelta(seconds=60))
+
+
+def test_a_job_holds_the_runs_id_and_nothing_else(
+    workshop: Workshop, queue: RunQueue, redis: Redis
+) -> None:
+    run = workshop.run(workshop.flow(), inputs={"a": "CANARY-input"})
+    assert not queue.holds(run.id)
+    assert queue.enqueue(run.id)
+    assert queue.holds(run.id)
+    job = redis.hgetall(f"rq:job:run-{run.id}")
+    # RQ compresses the JSON; nothing is pickled.
+    assert json.loads(zlib.decompress(job[b"data"])) == [JOB, None, [run.id], {}]
+    assert job[b"description"] == f"run {run.id}".encode()
+    for key in redis.scan_iter("*"):
+        assert b"CANARY" not in (redis.dump(key) or b"")
+
+
+def test_notices_carry_ids_alone(queue: RunQueue, redis: Redis) -> None:
+    listener = redis.pubsub()
+    listener.subscribe(CHANNEL)
+    assert listener.get_message(timeout=5)["type"] == "subscribe"
+    queue.publish("some-run", 7)
+    message = listener.get_message(timeout=5)
+    assert message["data"] == b'{"run": "some-run", "seq": 7}'
+    listener.close()
+
+
+def test_a_queue_that_is_away_is_no_error(workshop: Workshop) -> None:
+    from dataclasses import replace
+
+    away = RunQueue.open(
+        replace(workshop.installation.config, redis_url="unix:///nonexistent/socket")
+    )
+    assert away.enqueue("x") is False
+    assert away.ping() is False
+    away.publish("x", 1)
+
+
+def test_a_silent_worker_loses_its_run(
+    workshop: Workshop, db: Database, queue: RunQueue
+) -> None:
+    silent, alive = workshop.claimed(), workshop.claimed()
+    assert reap(db, queue) == 0
+    _set(db, silent.id, lease_expires_at=utcnow() - timedelta(seconds=1))
+    assert reap(db, queue) == 1
+    shown = workshop.show(silent.id)
+    assert shown.state == "failed"
+    assert [item["code"] for item in shown.problems] == ["worker_lost"]
+    assert workshop.show(alive.id).state == "running"
+    assert reap(db, queue) == 0
+    # What the worker still says is refused: it must not go on.
+    late = workshop.runtime.post(f"/runs/{silent.id}/heartbeat", silent.token())
+    assert (late.status_code, late.json["code"]) == (409, "claim_lost")
+    # Its end has been decided, and the answer says how.
+    ended = workshop.runtime.post(
+        f"/runs/{silent.id}/finish", silent.token(), {"state": "succeeded"}
+    )
+    assert ended.json == {"state": "failed"}
+    assert workshop.show(silent.id).state == "failed"
+
+
+def test_a_row_changed_in_sql_holds_up_no_other_run(
+    workshop: Workshop, db: Database, queue: RunQueue
+) -> None:
+    edited, silent = workshop.claimed(), workshop.claimed()
+    past = utcnow() - timedelta(seconds=1)
+    _set(db, edited.id, lease_expires_at=past, token_id=new_id())
+    _set(db, silent.id, lease_expires_at=past)
+    assert reap(db, queue) == 1
+    assert workshop.show(silent.id).state == "failed"
+    _set(db, edited.id, token_id=None)
+    assert reap(db, queue) == 1
+
+
+def test_a_lost_job_is_put_back(
+    workshop: Workshop, db: Database, queue: RunQueue, redis: Redis
+) -> None:
+    fresh, lost, waiting = (workshop.run(workshop.flow()) for _ in range(3))
+    for run in (lost, waiting):
+        _age(db, run.id)
+    queue.enqueue(waiting.id)
+    assert requeue(db, queue) == 1
+    assert queue.holds(lost.id)
+    assert not queue.holds(fresh.id)
+    assert requeue(db, queue) == 0
+    # Redis loses everything: the database is the truth.
+    redis.flushall()
+    assert requeue(db, queue) == 2
+    held = workshop.runtime.claim(workshop.worker, lost.id)
+    assert held.plan["state"] == "running"
+    redis.flushall()
+    assert requeue(db, queue) == 1
+
+
+def test_runs_that_nobody_could_claim_are_left_alone(
+    workshop: Workshop, db: Database, queue: RunQueue
+) -> None:
+    run = workshop.run(workshop.flow())
+    _age(db, run.id)
+    operator = workshop.installation.operator()
+    with db.begin() as session:
+        freeze(session, operator, everywhere=True, reason="leak")
+    try:
+        assert requeue(db, queue) == 0
+    finally:
+        with db.begin() as session:
+            unfreeze(session, operator, everywhere=True)
+    _set(db, run.id, token_id=new_id())
+    assert requeue(db, queue) == 0
+    _set(db, run.id, token_id=None)
+    assert requeue(db, queue) == 1
+
+
+def test_spent_tokens_are_forgotten_after_their_end(db: Database) -> None:
+    with db.begin() as session:
+        session.execute(text("delete from spent_tokens"))
+        for jti, seconds in (("old-token", -1), ("new-token", 30)):
+            session.add(SpentToken(jti=jti, expires_at=utcnow() + timedelta(seconds=seconds)))
+    with db.begin() as session:
+        assert purge_spent_tokens(session) == 1
+        assert session.scalar(select(func.count()).select_from(SpentToken)) == 1
+        assert session.get(SpentToken, "new-token") is not None
+
+
+def test_the_loop_goes_on_when_the_queue_is_away(
+    workshop: Workshop, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs no master key: the services it gets hold no vault."""
+    from dataclasses import replace
+
+    monkeypatch.setattr(scheduler, "TICK", 0.02)
+    services = replace(workshop.installation.services, vault=None)
+    away = replace(
+        services,
+        queue=RunQueue.open(replace(services.config, redis_url="unix:///nonexistent/socket")),
+    )
+    run = workshop.run(workshop.flow())
+    silent = workshop.claimed()
+    _age(db, run.id)
+    _set(db, silent.id, lease_expires_at=utcnow() - timedelta(seconds=1))
+    stop = threading.Event()
+    thread = threading.Thread(target=run_forever, args=(away, stop))
+    thread.start()
+    try:
+        for _ in range(200):
+            if workshop.show(silent.id).state == "failed":
+                break
+            stop.wait(0.02)
+        assert thread.is_alive()
+    finally:
+        stop.set()
+        thread.join(10)
+    assert workshop.show(silent.id).state == "failed"
+    assert not thread.is_alive()
