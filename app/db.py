@@ -6,10 +6,10 @@ The request, job or command owns the transaction (:meth:`Database.begin` or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -25,6 +25,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeEngine
+
+from app.groups import GroupCommit
+
+T = TypeVar("T")
 
 Id = String(36)
 """Column type of ids: a UUIDv7 in its 36 characters, the same text on every database."""
@@ -115,6 +119,7 @@ class Database:
         self.engine = engine
         self._read_engine = engine.execution_options(ro=True)
         self._info = info or {}
+        self._group = GroupCommit(self.begin) if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -129,6 +134,17 @@ class Database:
                 yield session
                 for last in info["at_commit"]:
                     last(session)
+
+    def run(self, do: Callable[[Session], T]) -> T:
+        """Do a short work in a writing transaction, committed when this returns.
+
+        On SQLite, works that arrive together share a commit (see :mod:`app.groups`): for what
+        many ask for at once, and what waits for nothing but the database.
+        """
+        if self._group is not None:
+            return self._group.run(do)
+        with self.begin() as session:
+            return do(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

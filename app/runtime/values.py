@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 
 from app import audit
@@ -20,6 +22,7 @@ from app.runs.claims import may_use_secrets
 from app.runs.leases import hold_run, require_current
 from app.runs.workers import describe_worker
 from app.runtime.credentials import VALUE, audit_or_nothing, read_token, refusals_audited
+from app.vault import Vault
 from app.vault.grants import Use, spend
 from app.vault.reveal import open_version
 
@@ -45,35 +48,60 @@ def value(secret_id: str) -> Response:
         raise Unavailable("vault_closed", "This process holds no master key.")
     with refusals_audited(secret_id=secret_id if is_id(secret_id) else None):
         token, kid = read_token()
-        with audit_or_nothing(), held.db.begin() as session:
-            owner, claims = hold_run(session, kid, token, VALUE, None, *_CLAIMS)
-            use = _read_use(claims, secret_id)
-            require_current(owner)
-            refuse_frozen(session, owner.run.environment_id)
-            if owner.run.cancel_requested:
-                raise Denied("run_cancelled", "This run is being cancelled; it gets no values.")
-            if not may_use_secrets(session, owner.run):
-                raise Denied(
-                    "person_may_not_use",
-                    "The person that this run acts for may not use secrets here any more.",
-                )
-            secret, version = spend(session, use, flow_id=owner.run.flow_id)
-            plaintext = open_version(session, held.vault, secret, version)
-            audit.record(
-                session,
-                actor=describe_worker(owner.worker, request_id(), request.remote_addr),
-                action=Action.SECRET_USE, secret_id=secret.id, flow_id=owner.run.flow_id,
-                run_id=owner.run.id, node=use.node,
-                data={"version": use.version, "attempt": use.attempt, "purpose": use.purpose},
-            )
+        vault, asked = held.vault, _Asked(token, kid, secret_id, request_id(), request.remote_addr)
+        wanted = request.args.getlist("version")
+        with audit_or_nothing():
+            handed = held.db.run(lambda session: _hand_out(session, vault, asked, wanted))
     response = jsonify(
-        value=plaintext, secret_id=secret.id, version=version.number, name=secret.name
+        value=handed.plaintext, secret_id=secret_id, version=handed.version, name=handed.name
     )
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _read_use(claims: Mapping[str, Any], secret_id: str) -> Use:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request for a value brought, read before another thread may do the work."""
+
+    token: str
+    kid: str
+    secret_id: str
+    request_id: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    plaintext: str = field(repr=False)
+    version: int
+    name: str
+
+
+def _hand_out(session: Session, vault: Vault, asked: _Asked, wanted: list[str]) -> _Handed:
+    owner, claims = hold_run(session, asked.kid, asked.token, VALUE, None, *_CLAIMS)
+    use = _read_use(claims, asked.secret_id, wanted)
+    require_current(owner)
+    refuse_frozen(session, owner.run.environment_id)
+    if owner.run.cancel_requested:
+        raise Denied("run_cancelled", "This run is being cancelled; it gets no values.")
+    if not may_use_secrets(session, owner.run):
+        raise Denied(
+            "person_may_not_use",
+            "The person that this run acts for may not use secrets here any more.",
+        )
+    secret, version = spend(session, use, flow_id=owner.run.flow_id)
+    plaintext = open_version(session, vault, secret, version)
+    audit.record(
+        session,
+        actor=describe_worker(owner.worker, asked.request_id, asked.address),
+        action=Action.SECRET_USE, secret_id=secret.id, flow_id=owner.run.flow_id,
+        run_id=owner.run.id, node=use.node,
+        data={"version": use.version, "attempt": use.attempt, "purpose": use.purpose},
+    )
+    return _Handed(plaintext, version.number, secret.name)
+
+
+def _read_use(claims: Mapping[str, Any], secret_id: str, wanted: list[str]) -> Use:
     item = claims.get("item", 0)
     node, purpose = claims["node"], claims["purpose"]
     if not is_plain(node, 1, 128) or not isinstance(purpose, str) or purpose not in _PURPOSES:
@@ -85,7 +113,7 @@ def _read_use(claims: Mapping[str, Any], secret_id: str) -> Use:
         raise refusal("claims")
     if type(claims["version"]) is not int or claims["secret"] != secret_id:
         raise refusal("secret")
-    if request.args.getlist("version") != [str(claims["version"])]:
+    if wanted != [str(claims["version"])]:
         raise refusal("secret")
     return Use(
         run_id=claims["run"], claim=claims["claim"], node=node,
