@@ -13,6 +13,9 @@ from app.web import (  # noqa: F401 - importing a family binds its routes to the
     flows,
     overview,
     runs,
+    secret_deeds,
+    secret_edit,
+    secret_page,
     secrets,
     settings,
 )

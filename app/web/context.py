@@ -42,7 +42,13 @@ _ITEMS: tuple[tuple[str, str, str, Scope | None, tuple[str, ...]], ...] = (
     ("Overview", "layout-dashboard", "overview", None, ("overview",)),
     ("Flows", "workflow", "flows", Scope.FLOWS_READ, ("flow",)),
     ("Runs", "activity", "runs", Scope.RUNS_READ, ("run",)),
-    ("Secrets", "key-round", "secrets", Scope.SECRETS_READ, ("secret", "new_secret")),
+    (
+        "Secrets", "key-round", "secrets", Scope.SECRETS_READ,
+        (
+            "secret", "new_secret", "create_secret", "edit_secret", "describe_secret",
+            "edit_rules", "change_rules", "rotate_secret", "delete_secret", "secret_accesses",
+        ),
+    ),
     ("Components", "blocks", "components", Scope.FLOWS_READ, ("components",)),
     ("Audit log", "scroll-text", "audit", Scope.AUDIT_READ, ("audit",)),
     ("Settings", "settings", "settings", None, ("settings",)),

@@ -17,8 +17,12 @@ def wants_partial() -> bool:
 
 
 def render(page: str, partial: str, **context: Any) -> str:
-    """Render the partial for htmx, else the page that includes it."""
-    return render_template(partial if wants_partial() else page, **context)
+    """Render the partial for htmx, else the page that includes it.
+
+    Templates learn from ``partial`` which it is, for what goes along out of band.
+    """
+    wanted = wants_partial()
+    return render_template(partial if wanted else page, partial=wanted, **context)
 
 
 def go(location: str) -> BaseResponse:
