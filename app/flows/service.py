@@ -28,6 +28,7 @@ from app.vault.uses import Reference, drop_uses, set_uses
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 2000
+MAX_SECRET_NAME = 128
 EMPTY_GRAPH: Mapping[str, Any] = {"schema": 1, "nodes": [], "edges": []}
 
 
@@ -261,6 +262,8 @@ def _note_uses(session: Session, flow: Flow) -> None:
         references=[
             Reference(reference.node, reference.name, reference.version)
             for reference in secret_references(parse_graph(flow.graph))
+            # A longer name can't be a secret's; the draft says so in its problems.
+            if len(reference.name) <= MAX_SECRET_NAME
         ],
     )
 

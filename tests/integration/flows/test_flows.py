@@ -1,0 +1,343 @@
+"""Flows through their services: what is saved, what is refused, what is merely unfinished."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.audit.models import AuditEvent
+from app.errors import Denied, Invalid, NotFound, Stale
+from app.flows import service as flows
+from app.flows.models import Flow
+from app.flows.service import FlowView
+from app.ids import new_id
+from tests.support.runs import Workshop, fetching
+
+
+@pytest.fixture
+def actor(workshop: Workshop) -> Actor:
+    """Somebody who may do everything in an environment of the test's own."""
+    return workshop.actor(environment_id=workshop.installation.environment(f"e{new_id()}"))
+
+
+def create(workshop: Workshop, actor: Actor, **fields: Any) -> FlowView:
+    """Create a flow."""
+    with workshop.installation.services.db.begin() as session:
+        return flows.create_flow(session, actor, **{"name": "Daily", **fields})
+
+
+def save(workshop: Workshop, actor: Actor, flow_id: str, **fields: Any) -> FlowView:
+    """Save a draft."""
+    with workshop.installation.services.db.begin() as session:
+        return flows.save_flow(session, actor, flow_id, **fields)
+
+
+def get(workshop: Workshop, actor: Actor, flow_id: str) -> FlowView:
+    """Show a flow."""
+    with workshop.installation.services.db.read() as session:
+        return flows.get_flow(session, actor, flow_id)
+
+
+def node(name: str, component: str, **config: Any) -> dict[str, Any]:
+    """Return a node of a graph."""
+    return {"id": name, "component": component, "label": name, "position": [0, 0],
+            "config": config}
+
+
+def wire(source: str, target: str, name: str = "e1") -> dict[str, Any]:
+    """Return an edge, written as ``node.port`` at both ends."""
+    ends = [dict(zip(("node", "port"), end.split(".", 1), strict=True)) for end in (source, target)]
+    return {"id": name, "source": ends[0], "target": ends[1]}
+
+
+def graph(nodes: list[dict[str, Any]], *edges: dict[str, Any]) -> dict[str, Any]:
+    """Return a graph document."""
+    return {"schema": 1, "nodes": nodes, "edges": list(edges)}
+
+
+def actions(workshop: Workshop, actor: Actor) -> list[str]:
+    """Return the audit of the test's environment."""
+    with workshop.installation.services.db.read() as session:
+        query = select(AuditEvent.action).where(AuditEvent.environment_id == actor.environment_id)
+        return list(session.scalars(query.order_by(AuditEvent.seq)))
+
+
+def test_a_new_flow_is_an_empty_draft(workshop: Workshop, actor: Actor) -> None:
+    made = create(workshop, actor, name="  Daily  ", description="What it does\non two lines")
+    assert (made.name, made.description, made.state) == (
+        "Daily", "What it does\non two lines", "draft"
+    )
+    assert (made.revision, made.active_version, made.problems) == (1, None, [])
+    assert made.graph == {"schema": 1, "nodes": [], "edges": []}
+    assert get(workshop, actor, made.id) == made
+    assert actions(workshop, actor) == ["flow.create"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [({"name": ""}, "name"), ({"name": " "}, "name"), ({"name": "x" * 201}, "name"),
+     ({"name": "a\nb"}, "name"), ({"name": "a\u202eb"}, "name"),
+     ({"description": "x" * 2001}, "description"), ({"description": "a\0"}, "description")],
+)
+def test_names_and_descriptions(
+    workshop: Workshop, actor: Actor, fields: dict[str, str], field: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        create(workshop, actor, **fields)
+    assert caught.value.field == field
+    made = create(workshop, actor)
+    with pytest.raises(Invalid):
+        save(workshop, actor, made.id, graph=made.graph, **fields)
+    assert get(workshop, actor, made.id) == made
+
+
+def test_saving_makes_a_revision_and_the_same_again_none(
+    workshop: Workshop, actor: Actor
+) -> None:
+    made = create(workshop, actor)
+    document = graph([node("a", "trigger.manual")])
+    saved = save(workshop, actor, made.id, graph=document, name="Nightly")
+    assert (saved.revision, saved.name, saved.description) == (2, "Nightly", "")
+    assert saved.updated_at > made.updated_at
+    assert save(workshop, actor, made.id, graph=document).revision == 2
+    assert save(workshop, actor, made.id, graph=document, description="x").revision == 3
+    assert get(workshop, actor, made.id).graph["nodes"][0]["id"] == "a"
+    assert actions(workshop, actor) == ["flow.create", "flow.save", "flow.save"]
+
+
+def test_if_match(workshop: Workshop, actor: Actor) -> None:
+    made = create(workshop, actor)
+    save(workshop, actor, made.id, graph=made.graph, name="two", if_match=1)
+    for deed in (
+        lambda: save(workshop, actor, made.id, graph=made.graph, name="three", if_match=1),
+        lambda: delete(workshop, actor, made.id, if_match=1),
+    ):
+        with pytest.raises(Stale) as caught:
+            deed()
+        assert caught.value.code == "flow_changed"
+        assert actor.name in caught.value.detail
+    assert get(workshop, actor, made.id).name == "two"
+    delete(workshop, actor, made.id, if_match=2)
+
+
+def delete(workshop: Workshop, actor: Actor, flow_id: str, **more: Any) -> None:
+    """Delete a flow."""
+    with workshop.installation.services.db.begin() as session:
+        flows.delete_flow(session, actor, flow_id, **more)
+
+
+def test_two_saves_on_one_revision(workshop: Workshop, actor: Actor) -> None:
+    made = create(workshop, actor)
+
+    def attempt(number: int) -> str:
+        try:
+            return save(
+                workshop, actor, made.id, graph=made.graph, name=f"n{number}", if_match=1
+            ).name
+        except Stale as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(attempt, range(4)))
+    assert answers.count("flow_changed") == 3
+    shown = get(workshop, actor, made.id)
+    assert (shown.revision, shown.name in answers) == (2, True)
+
+
+SECRET = node("s", "secret.fetch", secretName="one")
+HTTP = node("h", "http.request", method="GET", url="https://example.com")
+LOG = node("l", "output.log")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None, [], "graph", {}, {"schema": 2, "nodes": [], "edges": []},
+        {"schema": 1, "nodes": "x", "edges": []},
+        {"schema": 1, "nodes": [], "edges": [], "more": 1},
+        graph([SECRET, SECRET]),
+        graph([SECRET, LOG], wire("s.value", "l.message")),
+        graph([SECRET, LOG], wire("s.value", "l.data")),
+        graph([HTTP, node("t", "text.template")], wire("t.text", "h.bearer_token")),
+        graph([SECRET, HTTP], wire("s.value", "nowhere.bearer_token")),
+        graph([SECRET, HTTP], wire("s.nothing", "h.bearer_token")),
+        graph([SECRET, HTTP], wire("s.value", "h.nothing")),
+        graph([SECRET, HTTP], wire("s.value", "h.bearer_token"),
+              wire("s.value", "h.bearer_token", "e2")),
+        graph([HTTP, LOG], wire("h.body", "l.message"), wire("l.done", "h.start", "e2")),
+        graph([LOG], wire("l.done", "l.start")),
+    ],
+    ids=[
+        "nothing", "list", "text", "empty", "newer", "nodes", "field", "duplicate", "into_text",
+        "into_any", "text_into_secret", "no_node", "no_output", "no_input", "second_wire",
+        "cycle", "self",
+    ],
+)
+def test_an_impossible_graph_saves_nothing(
+    workshop: Workshop, actor: Actor, document: Any
+) -> None:
+    made = create(workshop, actor)
+    for deed in (
+        lambda: save(workshop, actor, made.id, graph=document, name="other"),
+        lambda: create(workshop, actor, graph=document) if document is not None else
+        save(workshop, actor, made.id, graph=document),
+        lambda: _validate(workshop, actor, document),
+    ):
+        with pytest.raises(Invalid) as caught:
+            deed()
+        assert caught.value.status == 422
+        assert caught.value.problems
+        assert all(item["message"] and item["code"] for item in caught.value.problems)
+    assert get(workshop, actor, made.id) == made
+    assert actions(workshop, actor) == ["flow.create"]
+    with workshop.installation.services.db.read() as session:
+        query = select(func.count()).select_from(Flow)
+        found = session.scalar(query.where(Flow.environment_id == actor.environment_id))
+    assert found == 1
+
+
+def _validate(workshop: Workshop, actor: Actor, document: Any) -> list[Any]:
+    with workshop.installation.services.db.read() as session:
+        return flows.validate_graph_for(session, actor, document)
+
+
+def test_too_many_nodes_or_bytes(workshop: Workshop, actor: Actor) -> None:
+    many = graph([node(f"n{number}", "trigger.manual") for number in range(2001)])
+    large = graph([node("a", "output.log", message="x" * (2 * 1024 * 1024))])
+    for document in (many, large):
+        with pytest.raises(Invalid):
+            create(workshop, actor, graph=document)
+    assert actions(workshop, actor) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (graph([node("a", "no.such_component", anything=1)]), "unknown_component"),
+        (graph([node("h", "http.request")]), "required_input_missing"),
+        (fetching("never"), "secret_missing"),
+        (fetching(""), None),
+        (graph([node("s", "secret.fetch", secretName="x" * 300)]), None),
+        (graph([node("s", "secret.fetch", secretName="never", version=10**30)]), None),
+    ],
+    ids=["component", "required", "secret", "no_name", "long_name", "huge_pin"],
+)
+def test_what_is_unfinished_is_saved_with_its_problems(
+    workshop: Workshop, actor: Actor, document: dict[str, Any], code: str | None
+) -> None:
+    made = create(workshop, actor, graph=document)
+    found = get(workshop, actor, made.id)
+    assert found.graph == document
+    assert found.problems == made.problems == _validate(workshop, actor, document)
+    assert any(item.severity == "error" for item in found.problems)
+    for item in found.problems:
+        assert item.node is not None
+        assert item.message.endswith(".")
+    if code is not None:
+        assert code in {item.code for item in found.problems}
+
+
+def test_problems_follow_the_secrets(workshop: Workshop, actor: Actor) -> None:
+    from app.vault import NewSecret
+    from app.vault import service as secrets
+    from tests.support.installation import canary
+
+    made = create(workshop, actor, graph=fetching("one"))
+    assert [item.code for item in made.problems] == ["secret_missing"]
+    vault = workshop.installation.services.vault
+    assert vault is not None
+    with workshop.installation.services.db.begin() as session:
+        view = secrets.create_secret(
+            session, actor, vault, NewSecret(name="one", value=canary())
+        )
+    assert get(workshop, actor, made.id).problems == []
+    assert get(workshop, actor, made.id).revision == 1
+    with workshop.installation.services.db.begin() as session:
+        secrets.delete_secret(session, actor, view.id)
+    (problem,) = get(workshop, actor, made.id).problems
+    assert (problem.code, problem.node, problem.field) == ("secret_missing", "n0", "secretName")
+    assert "one" in problem.message
+
+
+def test_lists(workshop: Workshop, actor: Actor) -> None:
+    made = [create(workshop, actor, name=name) for name in ("b", "a", "b", "C 50%")]
+
+    def ids(**query: Any) -> list[str]:
+        found: list[str] = []
+        with workshop.installation.services.db.read() as session:
+            while True:
+                page = flows.list_flows(session, actor, limit=2, **query)
+                found += [item.id for item in page.items]
+                if page.next_cursor is None:
+                    return found
+                query["cursor"] = page.next_cursor
+
+    assert ids() == [made[number].id for number in (3, 1, 0, 2)]
+    assert ids(q="B") == [made[0].id, made[2].id]
+    assert ids(q="%") == [made[3].id]
+    assert ids(q="zzz") == []
+    with pytest.raises(Invalid):
+        ids(cursor="nonsense")
+
+
+def test_deleted_flows_are_gone(workshop: Workshop, actor: Actor) -> None:
+    made = create(workshop, actor)
+    delete(workshop, actor, made.id)
+    for deed in (get, delete):
+        with pytest.raises(NotFound) as caught:
+            deed(workshop, actor, made.id)
+        assert caught.value.code == "flow_not_found"
+    with pytest.raises(NotFound):
+        save(workshop, actor, made.id, graph=made.graph)
+    with workshop.installation.services.db.read() as session:
+        assert flows.list_flows(session, actor).items == []
+
+
+def test_scopes_and_environments(workshop: Workshop, actor: Actor) -> None:
+    made = create(workshop, actor)
+    where = actor.environment_id
+    reader = workshop.actor(environment_id=where, scopes=frozenset({Scope.FLOWS_READ}))
+    nobody = workshop.actor(
+        environment_id=where, scopes=frozenset(Scope) - {Scope.FLOWS_READ, Scope.FLOWS_MANAGE}
+    )
+    stranger = workshop.actor(environment_id=workshop.installation.environment(f"e{new_id()}"))
+    for who in (reader, nobody):
+        for deed in (
+            lambda who=who: create(workshop, who),
+            lambda who=who: save(workshop, who, made.id, graph=made.graph, name="x"),
+            lambda who=who: delete(workshop, who, made.id),
+        ):
+            with pytest.raises(Denied) as denied:
+                deed()
+            assert "flows:manage" in denied.value.detail
+    with pytest.raises(Denied):
+        get(workshop, nobody, made.id)
+    assert get(workshop, reader, made.id) == made
+    answers = []
+    for flow_id in (made.id, new_id(), "..", "x" * 500):
+        with pytest.raises(NotFound) as missing:
+            get(workshop, stranger, flow_id)
+        answers.append((missing.value.code, missing.value.detail))
+    assert len(set(answers)) == 1
+
+
+def test_equal_drafts_share_one_snapshot(workshop: Workshop, actor: Actor) -> None:
+    from app.flows.models import FlowVersion
+
+    made = create(workshop, actor, graph=graph([node("a", "trigger.manual")]))
+    db = workshop.installation.services.db
+    ids = []
+    for _ in range(2):
+        with db.begin() as session:
+            ids.append(flows.version_to_run(session, actor, made.id, None)[1].id)
+    assert ids[0] == ids[1]
+    save(workshop, actor, made.id, graph=graph([node("b", "trigger.manual")]))
+    with db.begin() as session:
+        other = flows.version_to_run(session, actor, made.id, "draft")[1]
+        assert other.id != ids[0]
+        assert session.get_one(FlowVersion, ids[0]).graph["nodes"][0]["id"] == "a"
