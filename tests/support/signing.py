@@ -12,7 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.ids import new_id
 
-ABSENT: Final = object()
+class _Absent:
+    """Stands for a claim that is left out; its repr is the same in every process."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
 """In place of a claim's value: the claim is left out."""
 
 
