@@ -104,7 +104,7 @@ def refuse_last_admin(
         .join(User, User.id == RoleGrant.user_id)
         .where(RoleGrant.role == Role.ADMIN.value)
         .with_for_update()
-    ).tuples().all()
+    ).all()
     active = [grant for grant, user in rows if user.disabled_at is None]
     leaving = [grant for grant in active if grant.id in gone or grant.user_id == without_user]
     staying = {

@@ -99,7 +99,7 @@ def _views(session: Session, actor: Actor, users: Iterable[User]) -> list[Person
     if not _sees_all(session, actor):
         query = query.where(_reaches(actor))
     roles: dict[str, list[RoleView]] = {user_id: [] for user_id in found}
-    for grant, environment in session.execute(query).tuples():
+    for grant, environment in session.execute(query):
         roles[grant.user_id].append(
             RoleView(grant.id, grant.role, environment, grant.created_at)
         )

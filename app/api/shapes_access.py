@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from app.api.bodies import Body, ListQuery, Query, Text
+from app.api.bodies import Body, Flag, ListQuery, Query, Text
 from app.api.shapes import Answer, Moment
 
 
@@ -190,7 +190,7 @@ class FreezeStart(Body):
 class FreezeQuery(Query):
     """Which freeze to lift."""
 
-    everywhere: bool = False
+    everywhere: Flag = False
 
 
 class FreezeOut(Answer):
@@ -214,7 +214,7 @@ class AuditQuery(ListQuery):
     run_id: Text | None = Field(None, max_length=64)
     since: Since | None = None
     until: Since | None = None
-    installation: bool = Field(
+    installation: Flag = Field(
         False, description="List logins and keys instead, for who may read the audit everywhere."
     )
 

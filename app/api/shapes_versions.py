@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from app.api.bodies import Body, ListQuery, Query, Text
+from app.api.bodies import Body, Flag, ListQuery, Query, Text
 from app.api.shapes import Answer, Moment, SecretOut
 
 
@@ -30,7 +30,7 @@ class SecretPatch(Body):
 class DeletedQuery(Query):
     """Whether a deleted secret counts."""
 
-    deleted: bool = Field(False, description="Take one that can still be restored, too.")
+    deleted: Flag = Field(False, description="Take one that can still be restored, too.")
 
 
 class SecretQuery(DeletedQuery):

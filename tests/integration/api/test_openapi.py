@@ -30,11 +30,14 @@ def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
 def test_every_operation_says_what_it_needs(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         assert path.startswith("/api/v1/")
-        for operation in operations.values():
-            assert operation["security"] == [{"token": []}, {"session": []}]
+        for method, operation in operations.items():
+            assert operation["security"] in ([{"token": []}, {"session": []}], [{"session": []}])
             assert operation["operationId"]
             assert operation["summary"]
             assert "401" in operation["responses"]
+            if method == "post":
+                assert {"409", "422"} <= set(operation["responses"])
+                assert any(one["name"] == "Idempotency-Key" for one in operation["parameters"])
             if "{" in path:
                 assert "404" in operation["responses"]
             if "requestBody" in operation:
