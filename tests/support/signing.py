@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.ids import new_id
 
+
 class _Absent:
     """Stands for a claim that is left out; its repr is the same in every process."""
 
