@@ -18,7 +18,10 @@ FLUSH_SECONDS: Final = 0.05
 BATCH: Final = 100
 BATCH_MOST: Final = 500
 BATCH_BYTES: Final = 512 * 1024
-HEARTBEAT_SECONDS: Final = 4.0
+HEARTBEAT_SECONDS: Final = 1.0
+"""Seconds of silence after which the lease is renewed. A lease lasts many of them; what counts
+is that the answer brings a wish to cancel. A quiet run costs the server 2.5 ms of processor
+time a second."""
 TEXT_LIMIT: Final = 65_536
 """Characters of one event's text; the rest is left out, and the event says so."""
 DATA_LIMIT: Final = 65_536

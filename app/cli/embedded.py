@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import os
 import platform
+import secrets
 import socket
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import ConfigError
 
 SOCKET_NAME = "queue.sock"
+SERVER, WORKER = "server", "worker"
+_RULES = {
+    # Whoever holds this one holds the database too; what is taken away would only be a mistake.
+    SERVER: "~* &* +@all -flushall -flushdb -shutdown -replicaof -migrate -module -acl",
+    # RQ's own keys and what its worker does with them. No scripts, no look at other clients or
+    # at the names of keys, and no notices to pages.
+    WORKER: "resetchannels ~rq:* &rq:pubsub:* -@all +@hash +@list +@set +@sortedset +@string "
+    "+@stream +@transaction +@keyspace +@connection +subscribe +unsubscribe -@dangerous -@admin "
+    "-@scripting -scan -randomkey -dbsize -select -move -copy +info",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The passwords of the embedded server's two users, made anew at each start.
+
+    :ivar server: of web, runtime, live and scheduler.
+    :ivar worker: of the worker's parent process; its runs have none.
+    """
+
+    server: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    worker: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    def write(self, file: Path) -> None:
+        """Write the server's list of users; it holds hashes only. Nobody else may log in."""
+        lines = ["user default off"]
+        for name, password in ((SERVER, self.server), (WORKER, self.worker)):
+            shown = hashlib.sha256(password.encode()).hexdigest()
+            lines.append(f"user {name} on #{shown} {_RULES[name]}")
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write("\n".join(lines) + "\n")
 
 
 def find_binary() -> Path:
@@ -32,13 +69,17 @@ def find_binary() -> Path:
     )
 
 
-def arguments(socket_path: Path, data: Path, *, shared: bool) -> list[str]:
+def arguments(
+    socket_path: Path, data: Path, *, shared: bool, users: Path | None = None
+) -> list[str]:
     """Return the program's arguments.
 
     Every write is in the append-only file within a second, and nothing is ever evicted: a queue
     that drops jobs silently is no queue. There is no TCP port.
 
     :param shared: whether the socket's group may use it.
+    :param users: the list of users (:meth:`Users.write`); without one everybody who reaches the
+        socket may do everything.
     """
     return [
         str(find_binary()),
@@ -56,21 +97,33 @@ def arguments(socket_path: Path, data: Path, *, shared: bool) -> list[str]:
         "--enable-debug-command", "no",
         "--enable-module-command", "no",
         "--enable-protected-configs", "no",
+        *(["--aclfile", str(users)] if users else []),
     ]
 
 
-def url(socket_path: Path) -> str:
+def url(socket_path: Path, user: str = "", password: str = "") -> str:
     """Return the URL that clients use."""
-    return f"unix://{socket_path}"
+    return f"unix://{user}:{password}@{socket_path}" if user else f"unix://{socket_path}"
 
 
-def answers(socket_path: Path, timeout: float = 0.2) -> bool:
-    """Say whether the server answers: a PING, without a client library."""
+def answers(socket_path: Path, timeout: float = 0.2, *, password: str = "") -> bool:
+    """Say whether the server answers: a PING, without a client library.
+
+    :param password: of the user :data:`SERVER`, where there are users.
+    """
+    login = f"AUTH {SERVER} {password}\r\n" if password else ""
+    expected = b"+OK\r\n+PONG\r\n" if password else b"+PONG\r\n"
+    answer = b""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(str(socket_path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            connection.sendall(f"{login}PING\r\n".encode())
+            while len(answer) < len(expected) and expected.startswith(answer):
+                piece = connection.recv(64)
+                if not piece:
+                    break
+                answer += piece
     except OSError:
         return False
+    return answer == expected

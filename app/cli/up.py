@@ -55,6 +55,7 @@ class Installation:
         self._supervisor = Supervisor(say)
         self._sockets: dict[str, socket.socket] = {}
         self._place: Path | None = None
+        self._worker_queue = ""
 
     def run(self) -> None:
         """Start, look after everything, stop when asked to.
@@ -93,7 +94,10 @@ class Installation:
         self._add("web", lambda: self._serve("create_web_app", "web"))
         self._add("live", self._without_master_key(lambda: self._serve(LIVE, "live")))
         self._add("scheduler", self._without_master_key(lambda: run_scheduler(self._config)))
-        worker = LocalWorker(self._config, place, user)
+        worker = LocalWorker(
+            replace(self._config, redis_url=self._worker_queue or self._config.redis_url),
+            place, user,
+        )
         self._supervisor.add(
             Child("worker", lambda: self._fork("worker", worker.run), self._log("worker"))
         )
@@ -122,7 +126,12 @@ class Installation:
 
     def _start_queue(self, place: Path, *, shared: bool) -> None:
         path = place / embedded.SOCKET_NAME
-        arguments = embedded.arguments(path, self._config.home / "queue", shared=shared)
+        listed = self._config.home / "queue" / "users.acl"
+        users = embedded.Users()
+        users.write(listed)
+        arguments = embedded.arguments(
+            path, self._config.home / "queue", shared=shared, users=listed
+        )
 
         def program() -> None:
             path.unlink(missing_ok=True)
@@ -133,8 +142,13 @@ class Installation:
         self._supervisor.add(
             Child("queue", lambda: self._fork("queue", program), self._log("queue"))
         )
-        self._config = replace(self._config, redis_url=embedded.url(path))
-        self._supervisor.run_until(lambda: embedded.answers(path), START_TIMEOUT, interval=0.005)
+        self._config = replace(
+            self._config, redis_url=embedded.url(path, embedded.SERVER, users.server)
+        )
+        self._worker_queue = embedded.url(path, embedded.WORKER, users.worker)
+        self._supervisor.run_until(
+            lambda: embedded.answers(path, password=users.server), START_TIMEOUT, interval=0.005
+        )
 
     def _check_queue(self) -> None:
         from app.runs.queue import RunQueue

@@ -35,7 +35,7 @@ from app.vault.grants import add_grant
 from app.vault.lookup import Resolved, closest_name, resolve
 
 LEASE = timedelta(seconds=12)
-"""How long a claim holds without a heartbeat; workers send one every 4 seconds."""
+"""How long a claim holds without a heartbeat; workers send one each second."""
 
 RUN_TIME = timedelta(hours=1)
 """How long a run may take."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -314,7 +315,7 @@ def _hunt_during(hunt: Hunt, installation: Running) -> None:
     """Look while a run holds the value: its process lives, its job is in the queue."""
     hunt.processes(installation.processes())
     hunt.valkey(installation.facts["redis_url"])
-    hunt.files("sockets and scratch", Path(installation.facts["redis_url"][7:]).parent)
+    hunt.files("sockets and scratch", Path(urlsplit(installation.facts["redis_url"]).path).parent)
 
 
 def _hunt(hunt: Hunt, installation: Running, recorder: Recorder) -> None:

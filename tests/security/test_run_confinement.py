@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.worker_process import queue_server
 from worker import confine
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ import json, os, resource, signal, socket, subprocess, sys
 from pathlib import Path
 from worker import confine
 scratch, hidden, victim = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+queue = sys.argv[4]
 confinement = confine.confine(scratch, os.getppid(), uid=confine.other_user())
 def tried(action):
     try:
@@ -29,7 +32,20 @@ def tried(action):
         return "done"
     except OSError as error:
         return error.strerror
+def said(*lines):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        try:
+            connection.connect(queue)
+            connection.sendall("".join(line + "\\r\\n" for line in lines).encode())
+            return connection.recv(1024).decode().split()[0]
+        except OSError as error:
+            return error.strerror
 results = {
+    "queue": [said(*lines) for lines in (
+        ["PING"], ["FLUSHALL"], ["LPUSH rq:queue:runs:default x"], ["AUTH x"], ["AUTH worker x"],
+        ["AUTH default default"], ["HELLO 3 AUTH server x"], ["MULTI", "PING"],
+    )],
     "confinement": confinement.to_json(),
     "read_hidden": tried(lambda: hidden.read_text()),
     "list_hidden": tried(lambda: list(hidden.parent.iterdir())),
@@ -69,11 +85,19 @@ def inside() -> Iterator[dict[str, Any]]:
         hidden.chmod(0o644)  # only Landlock stands before it
         victim = subprocess.Popen(["sleep", "60"])
         try:
-            done = subprocess.run(
-                [sys.executable, "-c", PROGRAM, str(scratch), str(hidden), str(victim.pid)],
-                cwd=ROOT, capture_output=True, text=True, timeout=60)
-            assert done.returncode == 0, done.stderr
-            yield json.loads(done.stdout)
+            with queue_server() as (url, client):
+                queue = Path(urlsplit(url).path)
+                # Even where the socket's folder and the socket are open to the run's user.
+                queue.parent.chmod(0o755)
+                queue.chmod(0o777)
+                client.rpush("rq:queue:runs:default", "job")
+                done = subprocess.run(
+                    [sys.executable, "-c", PROGRAM, str(scratch), str(hidden), str(victim.pid),
+                     str(queue)],
+                    cwd=ROOT, capture_output=True, text=True, timeout=60)
+                assert done.returncode == 0, done.stderr
+                left = client.lrange("rq:queue:runs:default", 0, -1)
+            yield {**json.loads(done.stdout), "left": left}
         finally:
             victim.kill()
             victim.wait()
@@ -109,6 +133,11 @@ def test_files_of_others_are_out_of_reach(inside: dict[str, Any], name: str) -> 
 @pytest.mark.skipif(confine.landlock_version() < 6, reason="Landlock before version 6")
 def test_processes_of_others_get_no_signals(inside: dict[str, Any]) -> None:
     assert inside["kill_victim"] == "Operation not permitted"
+
+
+def test_the_queue_answers_nothing_without_a_password(inside: dict[str, Any]) -> None:
+    assert set(inside["queue"]) <= {"-NOAUTH", "-WRONGPASS", "Permission denied"}
+    assert inside["left"] == [b"job"]
 
 
 def test_what_is_missing_is_said_plainly(tmp_path: Path) -> None:

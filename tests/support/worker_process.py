@@ -25,19 +25,21 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def queue_server() -> Iterator[tuple[str, Redis]]:
-    """Start Valkey on a socket of its own; yields its URL and a client."""
+    """Start Valkey as ``tacit up`` does; yields the worker's URL and a client of the server's."""
     with tempfile.TemporaryDirectory(prefix="tq") as folder:
-        socket = Path(folder) / "q.sock"
+        socket, listed = Path(folder) / "q.sock", Path(folder) / "users.acl"
+        users = embedded.Users()
+        users.write(listed)
         process = subprocess.Popen(
-            embedded.arguments(socket, Path(folder), shared=False),
+            embedded.arguments(socket, Path(folder), shared=False, users=listed),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             until = time.monotonic() + 10
-            while not embedded.answers(socket):
+            while not embedded.answers(socket, password=users.server):
                 assert time.monotonic() < until
                 time.sleep(0.02)
-            with Redis.from_url(embedded.url(socket)) as client:
-                yield embedded.url(socket), client
+            with Redis.from_url(embedded.url(socket, embedded.SERVER, users.server)) as client:
+                yield embedded.url(socket, embedded.WORKER, users.worker), client
         finally:
             process.kill()
             process.wait()
