@@ -57,6 +57,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_TRUSTED_PROXIES", "", "Addresses of proxies that end TLS, by commas."),
     Setting("TACIT_ADMIN_EMAIL", "", "First administrator, made at the first start."),
     Setting("TACIT_ADMIN_PASSWORD", "", "Password of the first administrator."),
+    Setting("TACIT_AUDIT_CHECKPOINTS", "TACIT_HOME/audit/checkpoints.jsonl",
+            "File that signed checkpoints of the audit are appended to, at most one a minute."),
+    Setting("TACIT_AUDIT_DAYS", "0", "Days that events of the audit are kept; 0 keeps all."),
     Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 
@@ -156,6 +159,8 @@ class Config:
     master_key_file: Path
     keys: KeySettings
     trusted_proxies: tuple[str, ...]
+    audit_checkpoints: Path
+    audit_days: int
     log_level: str
 
     @classmethod
@@ -189,6 +194,9 @@ class Config:
                 for part in env.get("TACIT_TRUSTED_PROXIES", "").split(",")
                 if part.strip()
             ),
+            audit_checkpoints=_path(env, "TACIT_AUDIT_CHECKPOINTS")
+            or home / "audit" / "checkpoints.jsonl",
+            audit_days=_audit_days(env),
             log_level=(env.get("TACIT_LOG_LEVEL") or "INFO").upper(),
         )
 
@@ -215,6 +223,16 @@ def _live_recheck(env: Mapping[str, str]) -> int:
             "setting_invalid",
             f"TACIT_LIVE_RECHECK is “{text}”; set it to 1 to 15 seconds. A revoked person may "
             "go on watching a run for so long.",
+        )
+    return int(text)
+
+
+def _audit_days(env: Mapping[str, str]) -> int:
+    text = env.get("TACIT_AUDIT_DAYS") or "0"
+    if not text.isascii() or not text.isdigit() or int(text) > 36500:
+        raise ConfigError(
+            "setting_invalid",
+            f"TACIT_AUDIT_DAYS is “{text}”; set it to a number of days, or 0 to keep all events.",
         )
     return int(text)
 

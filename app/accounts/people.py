@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -211,23 +211,29 @@ def revoke_role(
     session.delete(grant)
     revoke_sessions_of(session, grant.user_id)
     audit.record(session, actor=actor.who(), action=Action.ROLE_REVOKE, target=grant.user_id,
-                 data={"role": grant.role, "environment_id": grant.environment_id})
+                 data={"role": grant.role, "environment_id": grant.environment_id,
+                       "grant": grant.id})
 
 
 def scopes_of(session: Session, user_id: str, environment_id: str) -> frozenset[Scope]:
     """Return what a person's roles allow in an environment; nothing for a disabled person."""
-    user = session.get(User, user_id)
-    if user is None or user.disabled_at is not None:
-        return frozenset()
-    grants = session.scalars(
-        select(RoleGrant).where(
-            RoleGrant.user_id == user_id,
-            or_(
-                RoleGrant.environment_id == environment_id, RoleGrant.environment_id.is_(None)
+    rows = session.execute(
+        select(User, RoleGrant)
+        .outerjoin(
+            RoleGrant,
+            and_(
+                RoleGrant.user_id == User.id,
+                or_(
+                    RoleGrant.environment_id == environment_id,
+                    RoleGrant.environment_id.is_(None),
+                ),
             ),
         )
-    )
-    return scopes_of_grants(grants)
+        .where(User.id == user_id)
+    ).all()
+    if not rows or rows[0][0].disabled_at is not None:
+        return frozenset()
+    return scopes_of_grants(grant for _, grant in rows if grant is not None)
 
 
 def scopes_of_grants(grants: Iterable[RoleGrant]) -> frozenset[Scope]:

@@ -8,8 +8,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.audit.actions import Action
-from app.audit.events import Who, record
-from app.audit.models import AuditAnchor, AuditEvent
+from app.audit.events import INSTALLATION, Who, record
+from app.audit.models import AuditAnchor, AuditChain, AuditEvent
+from app.db import Database
 
 BATCH = 5000
 
@@ -47,3 +48,22 @@ def purge_before(session: Session, who: Who, chain: str, before: datetime) -> in
         data={"through": last, "before": before.isoformat()},
     )
     return last - oldest + 1
+
+
+def purge_all_before(db: Database, before: datetime) -> int:
+    """Purge every chain's events older than ``before``, in transactions of their own.
+
+    :returns: how many were purged.
+    """
+    with db.read() as session:
+        chains = session.scalars(select(AuditChain.name).order_by(AuditChain.name)).all()
+    total = 0
+    for chain in chains:
+        environment = None if chain == INSTALLATION else chain
+        who = Who("system", None, "scheduler", environment)
+        purged = BATCH
+        while purged == BATCH:
+            with db.begin() as session:
+                purged = purge_before(session, who, chain, before)
+            total += purged
+    return total

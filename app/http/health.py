@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy import text
 
+from app.audit.probe import try_audit
 from app.config import Config
 from app.http.problems import MIMETYPE, problem
 from app.http.services import Services
 from app.runs.workers import count_live_workers
 
 FRESH = 2.0
-"""Seconds for which an answer of the runtime listener is remembered."""
+"""Seconds for which an answer of the runtime listener, or the audit, is remembered."""
 
 TIMEOUT = 2.0
 """Seconds that the runtime listener has to answer."""
@@ -35,6 +36,8 @@ class Readiness:
     services: Services
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asked: float = 0.0
+    _audit_tried: float | None = None
+    _audit_holds: bool = False
     _runtime_ready: bool = False
     _context: ssl.SSLContext | None = None
 
@@ -42,6 +45,8 @@ class Readiness:
         """Return the name of each part that isn't ready, with a sentence; empty when all are."""
         checks: tuple[tuple[str, Callable[[], bool], str], ...] = (
             ("database", self._database, "The database does not answer."),
+            ("audit", self._audit, "No event can be written to the audit (a lock, or a full "
+             "disk?), so no value is handed out."),
             ("queue", self._queue, "The queue's server does not answer."),
             ("runtime", self._runtime, "The runtime listener does not answer at "
              f"{self.services.config.runtime_url}."),
@@ -53,6 +58,18 @@ class Readiness:
         with self.services.db.read() as session:
             session.execute(text("select 1"))
         return True
+
+    def _audit(self) -> bool:
+        with self._lock:
+            # Bad answers are remembered too: each try of a locked database waits a second.
+            if self._audit_tried is None or time.monotonic() - self._audit_tried > FRESH:
+                self._audit_holds = False
+                try:
+                    try_audit(self.services.db.engine)
+                    self._audit_holds = True
+                finally:
+                    self._audit_tried = time.monotonic()
+            return self._audit_holds
 
     def _queue(self) -> bool:
         return self.services.queue.ping()

@@ -1,4 +1,5 @@
-"""The scheduler: fails runs whose worker fell silent, puts lost jobs back, purges.
+"""The scheduler: fails runs whose worker fell silent, puts lost jobs back, purges,
+writes checkpoints of the audit.
 
 Holds the database and Redis, never the master key.
 """
@@ -9,6 +10,7 @@ import logging
 import signal
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from redis.exceptions import RedisError
@@ -19,6 +21,8 @@ from app.accounts.freeze import find_freeze
 from app.accounts.idempotency import purge_idempotency_keys
 from app.accounts.models import Environment
 from app.audit import Who
+from app.audit.checkpoints import CheckpointFile
+from app.audit.retention import purge_all_before
 from app.db import Database
 from app.errors import TacitError
 from app.ids import utcnow
@@ -38,11 +42,25 @@ LOST_AFTER = timedelta(seconds=5)
 
 BATCH = 100
 PURGE_EVERY = 60
+FORGET_EVERY = 3600
 _log = logging.getLogger("tacit.scheduler")
+
+
+class HasSettings(Protocol):
+    """What the scheduler needs of the configuration."""
+
+    @property
+    def audit_checkpoints(self) -> Path: ...
+
+    @property
+    def audit_days(self) -> int: ...
 
 
 class HasParts(Protocol):
     """What the scheduler needs of the process's services."""
+
+    @property
+    def config(self) -> HasSettings: ...
 
     @property
     def db(self) -> Database: ...
@@ -60,6 +78,7 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
     if stop is None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+    checkpoints = CheckpointFile(services.config.audit_checkpoints)
     ticks = 0
     while not ended.wait(TICK):
         try:
@@ -70,7 +89,12 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
                     purge_spent_tokens(session)
                     purge_idempotency_keys(session)
                     purge_due(session)
-        except (SQLAlchemyError, RedisError, TacitError) as error:
+                with services.db.read() as session:
+                    checkpoints.append(session)
+            if services.config.audit_days and ticks % FORGET_EVERY == 0:
+                before = utcnow() - timedelta(days=services.config.audit_days)
+                purge_all_before(services.db, before)
+        except (OSError, SQLAlchemyError, RedisError, TacitError) as error:
             _log.warning("tick_failed", extra={"error": type(error).__name__})
         ticks += 1
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
+from app.accounts.replay import find_replayed_access
 from app.audit.reading import export_events
 from app.audit.verify import make_checkpoint, read_checkpoints
 from app.audit.verify import verify as verify_chains
 from app.cli.installed import load_config, opened
 from app.cli.operator import operator_in
-from app.vault.replay import find_replayed_secrets
+from app.runs.replay import find_replayed_workers
+from app.vault.replay import find_replayed_secrets, find_replayed_versions
 
 
 @click.group()
@@ -27,7 +29,8 @@ def audit() -> None:
     help="Checkpoints kept elsewhere: finds a database that was rolled back.",
 )
 def verify(file: Path | None) -> None:
-    """Check that no event was edited, put in, deleted, moved or cut off.
+    """Check that no event was edited, put in, deleted, moved or cut off, and that no old row was
+    put back that the audit saw changed or revoked since.
 
     Exits with 1 where something does not hold, and says which event it is.
     """
@@ -35,7 +38,12 @@ def verify(file: Path | None) -> None:
         lines = file.read_text(encoding="utf-8").splitlines() if file else []
         checkpoints = read_checkpoints(lines, session.info["seals"])
         verdict = verify_chains(session, checkpoints)
-        findings = [*verdict.findings, *find_replayed_secrets(session)]
+        findings = [*verdict.findings]
+        for find_replayed in (
+            find_replayed_secrets, find_replayed_versions, find_replayed_access,
+            find_replayed_workers,
+        ):
+            findings += find_replayed(session)
     for finding in findings:
         click.echo(f"{finding.chain} #{finding.seq} {finding.kind}: {finding.message}")
     compared = f", {len(checkpoints)} checkpoints" if file else ""

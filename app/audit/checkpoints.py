@@ -1,0 +1,58 @@
+"""Checkpoints written as time passes, one JSON object a line; kept on another host, they prove."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.audit.verify import make_checkpoint
+
+_TAIL = 1 << 20
+"""More bytes than a line has: the chains of some thousand environments."""
+
+
+class CheckpointFile:
+    """The file that checkpoints are appended to.
+
+    It promises something once it is copied to where who writes the database can't write.
+
+    :param path: the file; it and its folder are made when there is a first checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._chains: Any = None
+
+    def append(self, session: Session) -> bool:
+        """Append a checkpoint, if a chain has moved since the last one; says whether.
+
+        :raises OSError: the file can't be written.
+        """
+        checkpoint = make_checkpoint(session)
+        if self._chains is None:
+            self._chains = self._read_last()
+        if not checkpoint["chains"] or checkpoint["chains"] == self._chains:
+            return False
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        line = json.dumps(checkpoint, sort_keys=True) + "\n"
+        opened = os.open(
+            self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        with os.fdopen(opened, "ab", buffering=0) as file:
+            file.write(line.encode())
+            os.fsync(file.fileno())
+        self._chains = checkpoint["chains"]
+        return True
+
+    def _read_last(self) -> Any:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+                return json.loads(file.read().splitlines()[-1])["chains"]
+        except (FileNotFoundError, IndexError, ValueError, KeyError, TypeError):
+            # A line that was cut by a crash is passed over: the next one follows it.
+            return None
