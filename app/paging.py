@@ -41,12 +41,27 @@ def decode_cursor(cursor: str, length: int) -> list[str]:
         or len(position) != length
         or not all(isinstance(part, str) and _is_text(part) for part in position)
     ):
-        raise Invalid(
-            "cursor_invalid",
-            "This cursor is not one that this list gave out. Start again without it.",
-            field="cursor",
-        )
+        raise _not_ours()
     return position
+
+
+def decode_number(cursor: str) -> int:
+    """Read a position that is a number.
+
+    :raises Invalid: ``cursor_invalid``: not one that this list gave out.
+    """
+    (text,) = decode_cursor(cursor, 1)
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise _not_ours()
+    return int(text)
+
+
+def _not_ours() -> Invalid:
+    return Invalid(
+        "cursor_invalid",
+        "This cursor is not one that this list gave out. Start again without it.",
+        field="cursor",
+    )
 
 
 def _is_text(part: str) -> bool:

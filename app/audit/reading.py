@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.audit.actions import Action
 from app.audit.events import INSTALLATION, Who, chained_fields, record
 from app.audit.models import AuditEvent
-from app.paging import Page, check_limit, decode_cursor, encode_cursor
+from app.paging import Page, check_limit, decode_number, encode_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ def list_events(
     if wanted.until is not None:
         query = query.where(AuditEvent.at < wanted.until)
     if cursor:
-        (last,) = decode_cursor(cursor, 1)
-        query = query.where(AuditEvent.seq < (int(last) if last.isdigit() else 0))
+        query = query.where(AuditEvent.seq < decode_number(cursor))
     rows = list(session.scalars(query.order_by(AuditEvent.seq.desc()).limit(limit + 1)))
     following = encode_cursor(str(rows[limit - 1].seq)) if len(rows) > limit else None
     return Page(rows[:limit], following)
@@ -84,8 +83,7 @@ def page_accesses(
     check_limit(limit)
     query = _accesses(secret_id)
     if cursor:
-        (last,) = decode_cursor(cursor, 1)
-        query = query.where(AuditEvent.seq < (int(last) if last.isdecimal() else 0))
+        query = query.where(AuditEvent.seq < decode_number(cursor))
     rows = list(session.scalars(query.limit(limit + 1)))
     following = encode_cursor(str(rows[limit - 1].seq)) if len(rows) > limit else None
     return Page(rows[:limit], following)

@@ -37,7 +37,10 @@ def get_row(
         raise NotFound(
             "secret_not_found",
             "There is no such secret in this environment.",
-            audit=AuditNote(action=Action.SECRET_READ, target=secret_id[:64]),
+            # Only ids: an address that was typed may hold anything, a pasted value too.
+            audit=AuditNote(
+                action=Action.SECRET_READ, target=secret_id if is_id(secret_id) else None
+            ),
         )
     return secret
 
