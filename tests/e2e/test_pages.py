@@ -40,8 +40,9 @@ class Site:
     def paths(self) -> list[str]:
         """List the pages behind login."""
         return [
-            "/", "/flows", "/secrets", "/secrets?q=nothing-like-it", "/secrets/new",
-            f"/secrets/{self.secret_id}", "/runs", f"/runs/{self.run_id}", "/components",
+            "/", "/flows", f"/flows/{self.flow_id}", "/secrets",
+            "/secrets?q=nothing-like-it", "/secrets/new", f"/secrets/{self.secret_id}",
+            "/runs", f"/runs/{self.run_id}", "/components",
             "/settings", "/audit", "/nowhere",
         ]
 
@@ -131,6 +132,14 @@ def _open(browser: Browser, site: Site, **options: Any) -> tuple[BrowserContext,
     return context, page, complaints
 
 
+def _visit(page: Page, path: str) -> None:
+    """Open a page and wait until its graph, where it has one, is drawn."""
+    page.goto(path)
+    expect(page.locator("#editor:not([data-ready])")).to_have_count(0)
+    if page.locator("#run-graph").count():
+        expect(page.locator("#run-graph article.node").first).to_be_visible()
+
+
 def _violations(page: Page) -> list[str]:
     found = Axe().run(page, options=AXE).response["violations"]
     return [
@@ -151,8 +160,7 @@ def test_every_page_is_accessible_and_fits(
     )
     found: list[str] = []
     for path in site.paths():
-        page.goto(path)
-        page.wait_for_load_state("networkidle")
+        _visit(page, path)
         found += [f"{path}: {violation}" for violation in _violations(page)]
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     assert not found, "\n".join(found)
@@ -168,6 +176,56 @@ def test_the_login_page_is_accessible(browser: Browser, site: Site, theme: Any) 
     page = context.new_page()
     page.goto("/login")
     assert _violations(page) == []
+    context.close()
+
+
+def _tabs(page: Page, count: int) -> list[str]:
+    """Press Tab so often; returns what had the focus each time, by id, name or words."""
+    found = []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(
+            "(({id, ariaLabel, innerText}) => id || ariaLabel || innerText.trim())"
+            "(document.activeElement)"
+        ))
+    return found
+
+
+def test_signing_in_takes_tab_and_enter_alone(browser: Browser, site: Site) -> None:
+    context = browser.new_context(ignore_https_errors=True, base_url=site.origin)
+    page = context.new_page()
+    page.goto("/login")
+    expect(page.locator("#email")).to_be_focused()
+    assert _tabs(page, 2) == ["password", "Sign in"]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type(site.email)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    context.close()
+
+
+def test_the_first_tab_skips_the_navigation(browser: Browser, site: Site) -> None:
+    context, page, _ = _open(browser, site)
+    for path in ("/", "/secrets", f"/flows/{site.flow_id}"):
+        _visit(page, path)
+        page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Skip to content")
+        expect(skip).to_be_focused()
+        expect(skip).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        expect(page.locator("#main")).to_be_focused()
+    context.close()
+
+
+def test_the_form_of_a_secret_is_passed_in_reading_order(browser: Browser, site: Site) -> None:
+    context, page, _ = _open(browser, site)
+    page.goto("/secrets/new")
+    expect(page.locator("#name")).to_be_focused()
+    passed = _tabs(page, 8)
+    assert passed[:3] == ["description", "value", "Show while typing"]
+    assert passed[4:] == ["tags", "owner", "Cancel", "Save secret"]
     context.close()
 
 
