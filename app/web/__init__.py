@@ -11,13 +11,18 @@ from app.web import (  # noqa: F401 - importing a family binds its routes to the
     audit,
     catalogue,
     flows,
+    freezing,
+    login_sessions,
+    master_keys,
     overview,
+    people,
     runs,
     secret_deeds,
     secret_edit,
     secret_page,
     secrets,
     settings,
+    workers,
 )
 from app.web.context import install_context
 from app.web.errors import render_error

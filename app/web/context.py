@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.http.identity import current_actor
 from app.http.services import Services
+from app.web.freezing import FreezeView, freeze_in
+from app.web.sections import ENDPOINTS, section_tabs
 
 THEME_COOKIE = "tacit-theme"
 THEMES = ("auto", "light", "dark")
@@ -38,7 +41,7 @@ class NavigationItem:
     current: bool
 
 
-_ITEMS: tuple[tuple[str, str, str, Scope | None, tuple[str, ...]], ...] = (
+_ITEMS: tuple[tuple[str, str, str, Scope | None, Collection[str]], ...] = (
     ("Overview", "layout-dashboard", "overview", None, ("overview",)),
     ("Flows", "workflow", "flows", Scope.FLOWS_READ, ("flow",)),
     ("Runs", "activity", "runs", Scope.RUNS_READ, ("run",)),
@@ -51,7 +54,7 @@ _ITEMS: tuple[tuple[str, str, str, Scope | None, tuple[str, ...]], ...] = (
     ),
     ("Components", "blocks", "components", Scope.FLOWS_READ, ("components",)),
     ("Audit log", "scroll-text", "audit", Scope.AUDIT_READ, ("audit",)),
-    ("Settings", "settings", "settings", None, ("settings",)),
+    ("Settings", "settings", "settings", None, ENDPOINTS),
 )
 
 
@@ -80,12 +83,16 @@ def install_context(app: Flask, services: Services) -> None:
         if current_user.is_authenticated:
             actor = current_actor()
             common |= {"actor": actor, "navigation": navigation(actor)}
-            common["environment"] = environment_of(services, actor)
+            common["section_tabs"] = section_tabs
+            common["environment"], common["frozen"] = surroundings_of(services, actor)
         return common
 
 
-def environment_of(services: Services, actor: Actor) -> EnvironmentView:
-    """Look up where the actor acts."""
+def surroundings_of(
+    services: Services, actor: Actor
+) -> tuple[EnvironmentView, FreezeView | None]:
+    """Look up where the actor acts, and the freeze that holds there."""
     with services.db.read() as session:
         found = accounts.get_environment(session, actor.environment_id)
-        return EnvironmentView(found.id, found.name, found.title, found.protected)
+        view = EnvironmentView(found.id, found.name, found.title, found.protected)
+        return view, freeze_in(session, actor.environment_id)

@@ -1,4 +1,4 @@
-"""What is done to a secret and its versions: rotate, activate, disable, destroy, delete, restore."""
+"""What is done to a secret and its versions, from rotating to restoring."""
 
 from __future__ import annotations
 

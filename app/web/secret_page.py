@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
+from app.audit import Action
 from app.audit.reading import AuditFilter
 from app.flows.names import list_flow_names
 from app.vault import service
@@ -23,6 +24,12 @@ from app.web.stale import StaleForm
 from app.web.work import work
 
 _TRAIL = 8
+_LOOKED_AT = 60
+_ELSEWHERE = frozenset(
+    {Action.SECRET_READ, Action.SECRET_GRANT, Action.SECRET_USE, Action.WORKER_DENY}
+)
+"""What the trail leaves to the access timeline and the audit page, or nothing else is seen."""
+
 _ACCESSES = 10
 PAGE = "#secret-page"
 
@@ -156,7 +163,8 @@ def page_context(session: Session, actor: Actor, secret_id: str) -> dict[str, An
     }
     if actor.may(Scope.AUDIT_READ):
         wanted = AuditFilter(secret_id=secret_id)
-        context["trail"] = audit_rows(session, actor, wanted, limit=_TRAIL)[0]
+        events = audit_rows(session, actor, wanted, limit=_LOOKED_AT)[0]
+        context["trail"] = [event for event in events if event.action not in _ELSEWHERE][:_TRAIL]
     if actor.may(Scope.AUDIT_READ) or actor.may(Scope.SECRETS_MANAGE):
         context |= _accesses(session, actor, secret_id)
     return context

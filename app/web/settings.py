@@ -19,7 +19,7 @@ from app.http.services import services
 from app.http.sign_in import reauthenticate, sign_in
 from app.ids import utcnow
 from app.web.forms import Errors, FieldError, errors_of
-from app.web.hx import go
+from app.web.hx import go, safe_next
 from app.web.pages import pages
 from app.web.work import work
 
@@ -90,17 +90,19 @@ def revoke_token(token_id: str) -> Response:
 
 @pages.post("/settings/confirm")
 def confirm_password() -> Response | tuple[str, int]:
-    """Take the password again, for the deeds that need it fresh."""
+    """Take the password again, for the deeds that need it fresh, and go back to them."""
+    going = safe_next(request.form.get("next"))
     try:
         reauthenticate(services(), current_actor(), request.form.get("confirm_password", ""))
     except (Unauthenticated, Throttled) as error:
-        errors = {
-            "": FieldError(error.detail, "reauthentication_required"),
-            "confirm_password": FieldError(error.detail, error.code),
-        }
+        errors = {"confirm_password": FieldError(error.detail, error.code)}
+        if going:
+            page = render_template("settings/confirm.html", errors=errors, next=going)
+            return page, error.status
+        errors[""] = FieldError(error.detail, "reauthentication_required")
         return _page(errors=errors), error.status
-    flash("Confirmed. For the next ten minutes such a token can be made.")
-    return go(url_for("pages.settings") + "#tokens")
+    flash("Confirmed, for the next ten minutes.")
+    return go(going or url_for("pages.settings") + "#tokens")
 
 
 @pages.post("/settings/password")
@@ -135,6 +137,7 @@ def _page(
     return render_template(
         "settings/settings.html",
         tokens=tokens,
+        now=utcnow(),
         new_token=new_token,
         scopes=[
             {"name": scope.value, "help": SCOPE_HELP[scope]}

@@ -18,12 +18,25 @@ function guard(input) {
   button.setAttribute("aria-disabled", String(!open));
 }
 
+/** A dialog whose form was refused comes back open, with its error at the field. */
+function reopen(document) {
+  for (const dialog of document.querySelectorAll("dialog[data-open-now]:not([open])")) {
+    dialog.removeAttribute("data-open-now");
+    dialog.showModal();
+  }
+}
+
 /** Bind error focus, typed confirmations, dialogs and double-submit protection. */
 export function bindForms(document) {
+  reopen(document);
   focusFirstError(document);
   for (const input of document.querySelectorAll("[data-confirm-name]")) guard(input);
 
-  document.addEventListener("htmx:afterSettle", () => focusFirstError(document));
+  document.addEventListener("htmx:afterSettle", () => {
+    reopen(document);
+    for (const input of document.querySelectorAll("[data-confirm-name]")) guard(input);
+    focusFirstError(document);
+  });
   document.addEventListener("input", (event) => {
     if (event.target.matches?.("[data-confirm-name]")) guard(event.target);
   });

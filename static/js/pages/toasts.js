@@ -7,6 +7,10 @@ export function bindToasts(document) {
   document.addEventListener("click", (event) => {
     event.target.closest("[data-dismiss]")?.closest("[data-toast]")?.remove();
   });
+  document.addEventListener("submit", (event) => {
+    // What a toast offers is done once.
+    event.target.closest?.("[data-dismisses]")?.closest("[data-toast]")?.setAttribute("hidden", "");
+  });
   const fade = () => {
     for (const toast of document.querySelectorAll("[data-toast]:not([data-error], [data-seen])")) {
       toast.dataset.seen = "";
@@ -15,4 +19,5 @@ export function bindToasts(document) {
   };
   fade();
   document.addEventListener("htmx:afterSwap", fade);
+  document.addEventListener("htmx:oobAfterSwap", fade);
 }
