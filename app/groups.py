@@ -62,8 +62,12 @@ class GroupCommit:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
         try:
             with self._begin() as session:
-                for work in group:
-                    _do(session, work)
+                if len(group) == 1:
+                    # Alone, it needs no savepoint: what it raises undoes the transaction.
+                    group[0].result = group[0].do(session)
+                else:
+                    for work in group:
+                        _do(session, work)
         except BaseException as error:
             for work in group:
                 work.error = work.error or error
@@ -73,9 +77,10 @@ class GroupCommit:
 
 
 def _do(session: Session, work: _Work[Any]) -> None:
-    # Lists in the session's info (events for the audit, say) are undone with the savepoint.
-    lengths = {
-        key: len(value) for key, value in session.info.items() if isinstance(value, list)
+    # Lists in the session's info (events for the audit, say) are undone with the savepoint: as
+    # they were, item by item, since a work may put something in front of another's.
+    before = {
+        key: list(value) for key, value in session.info.items() if isinstance(value, list)
     }
     try:
         with session.begin_nested():
@@ -84,4 +89,4 @@ def _do(session: Session, work: _Work[Any]) -> None:
         work.error = error
         for key, value in session.info.items():
             if isinstance(value, list):
-                del value[lengths.get(key, 0) :]
+                value[:] = before.get(key, [])
