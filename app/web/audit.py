@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flask import request, url_for
@@ -14,11 +14,15 @@ from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit import Action, reading
 from app.audit.reading import AuditFilter
+from app.errors import Invalid
+from app.ids import is_id
+from app.vault.service import find_by_name
 from app.web.hx import render
 from app.web.pages import pages
 from app.web.work import work
 
 _PAGE = 50
+_FILTERS = ("actor", "action", "outcome", "secret", "run", "since", "until")
 _OUTCOMES = (("ok", "Allowed"), ("denied", "Denied"), ("failed", "Failed"))
 
 
@@ -37,6 +41,7 @@ class AuditRow:
     node: str | None
     target: str | None
     address: str | None
+    request_id: str | None
     data: Mapping[str, Any]
 
 
@@ -61,12 +66,16 @@ def audit_rows(
 
 @pages.get("/audit")
 def audit() -> str:
-    """List the audit events of this environment, by action, result and actor."""
-    cursor = request.args.get("cursor")
-    chosen = {name: request.args.get(name) or None for name in ("action", "outcome", "actor")}
+    """List the audit events of this environment, filtered, a page at a time."""
+    cursor = request.args.get("cursor") or None
+    chosen = {name: request.args.get(name, "").strip() or None for name in _FILTERS}
     with work(read=True) as (session, actor):
+        actor.require(Scope.AUDIT_READ)
+        secret_id = _secret_id(session, actor, chosen["secret"])
         wanted = AuditFilter(
-            action=chosen["action"], outcome=chosen["outcome"], actor=chosen["actor"]
+            action=chosen["action"], outcome=chosen["outcome"], actor=chosen["actor"],
+            secret_id=secret_id, run_id=chosen["run"],
+            since=_day(chosen["since"], "since"), until=_day(chosen["until"], "until", after=1),
         )
         rows, following = audit_rows(session, actor, wanted, cursor=cursor)
 
@@ -75,7 +84,28 @@ def audit() -> str:
 
     return render(
         "audit/list.html", "audit/_list.html",
-        events=rows, cursor=cursor, chosen=chosen, actions=list(Action), outcomes=_OUTCOMES,
+        events=rows, cursor=cursor, chosen=chosen, filtered=any(chosen.values()),
+        actions=list(Action), outcomes=_OUTCOMES,
         first_href=link() if cursor else None,
         next_href=link(cursor=following) if following else None,
     )
+
+
+def _secret_id(session: Session, actor: Actor, text: str | None) -> str | None:
+    """Take a secret's name or id; a name that nothing has finds nothing, not everything."""
+    if text is None or is_id(text) or not actor.may(Scope.SECRETS_READ):
+        return text
+    found = find_by_name(session, actor, text)
+    return text if found is None else found.id
+
+
+def _day(text: str | None, field: str, *, after: int = 0) -> datetime | None:
+    """Return the start of a day in UTC, or of the day ``after`` days later."""
+    if text is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text) + timedelta(days=after), time(), UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            "date_invalid", "Write a day like 2026-11-23.", field=field
+        ) from None

@@ -6,10 +6,11 @@ from flask import flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, Invalid
-from app.flows import service
+from app.flows import activation, service
 from app.web.forms import errors_of
 from app.web.hx import go, render
 from app.web.pages import pages
+from app.web.stale import revision_of
 from app.web.work import work
 
 _PAGE = 50
@@ -50,6 +51,38 @@ def delete_flow(flow_id: str) -> Response:
         name = service.get_flow(session, actor, flow_id).name
         service.delete_flow(session, actor, flow_id)
     flash(f"Deleted {name}.")
+    return go(url_for("pages.flows"))
+
+
+@pages.post("/flows/<flow_id>/activate")
+def activate_flow(flow_id: str) -> Response:
+    """Make the draft, as the list showed it, the active version."""
+    try:
+        with work() as (session, actor):
+            version = activation.activate_flow(
+                session, actor, flow_id, if_match=revision_of(request.form.get("revision"))
+            )
+            name = service.get_flow(session, actor, flow_id).name
+    except (Invalid, Conflict) as error:
+        flash(error.detail, "error")
+    else:
+        flash(f"{name}: v{version.number} is active. Its secrets are bound by id.")
+    return go(url_for("pages.flows"))
+
+
+@pages.post("/flows/<flow_id>/deactivate")
+def deactivate_flow(flow_id: str) -> Response:
+    """Take the active version out of use; the draft stays."""
+    try:
+        with work() as (session, actor):
+            activation.deactivate_flow(
+                session, actor, flow_id, if_match=revision_of(request.form.get("revision"))
+            )
+            name = service.get_flow(session, actor, flow_id).name
+    except Conflict as error:
+        flash(error.detail, "error")
+    else:
+        flash(f"{name} is no longer active. Its draft stays.")
     return go(url_for("pages.flows"))
 
 
