@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ INSTALLATION = "installation"
 """The chain of what belongs to no environment."""
 
 Outcome = Literal["ok", "denied", "failed"]
+_EVENTS = cast(Table, AuditEvent.__table__)
 _PENDING = "audit_pending"
 FIRST_LINK = b"\0" * 32
 """What the first event of a chain is linked to."""
@@ -141,7 +142,7 @@ def _seal_pending(session: Session) -> None:
             event["seq"] = head.seq
             event["key_id"] = head.key_id = seals.audit_key_id
             head.mac = event["mac"] = seals.mac_audit(head.mac, chained_fields(event))
-        session.execute(insert(AuditEvent), rows)
+        session.execute(insert(_EVENTS), rows)
     session.flush()
 
 

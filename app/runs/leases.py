@@ -31,17 +31,6 @@ class Held:
     worker: Worker
 
 
-def find_claim(session: Session, kid: str) -> RunClaim:
-    """Return the claim of a run's key.
-
-    :raises Unauthenticated: there is none.
-    """
-    claim = session.scalar(select(RunClaim).where(RunClaim.kid == kid)) if is_id(kid) else None
-    if claim is None:
-        raise refusal("unknown_kid")
-    return claim
-
-
 def hold_run(
     session: Session, kid: str, token: str, audience: str, run_id: str | None, *required: str
 ) -> tuple[Held, Mapping[str, Any]]:
@@ -50,17 +39,24 @@ def hold_run(
     :param run_id: the run that the route names; the value route names none.
     :raises Unauthenticated: the token does not hold, or is another run's.
     """
-    claim = find_claim(session, kid)
+    found = session.execute(
+        select(RunClaim, Worker, Run)
+        .join(Worker, Worker.id == RunClaim.worker_id)
+        .join(Run, Run.id == RunClaim.run_id)
+        .where(RunClaim.kid == kid)
+        .with_for_update(of=Run)
+    ).one_or_none() if is_id(kid) else None
+    if found is None:
+        raise refusal("unknown_kid")
+    claim, worker, run = found
     claims = verify_token(token, claim.public_key, audience, ("run", "claim", *required))
-    worker = session.get(Worker, claim.worker_id)
-    if worker is None or worker.revoked_at is not None:
+    if worker.revoked_at is not None:
         raise refusal("revoked_kid")
     named = (claims["iss"], claims["sub"], claims["run"], claims["claim"])
     if named != (claim.kid, worker.id, claim.run_id, claim.number):
         raise refusal("claims")
     if run_id is not None and run_id != claim.run_id:
         raise refusal("run")
-    run = session.scalars(select(Run).where(Run.id == claim.run_id).with_for_update()).one()
     return Held(run, claim, worker), claims
 
 
@@ -197,5 +193,5 @@ def _note_leaks(session: Session, held: Held, events: list[Mapping[str, Any]]) -
 
 
 __all__ = [
-    "LEASE", "RUN_TIME", "Held", "find_claim", "finish", "hold_run", "lose", "lose_claim", "renew",
+    "LEASE", "RUN_TIME", "Held", "finish", "hold_run", "lose", "lose_claim", "renew",
 ]

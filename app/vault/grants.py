@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, and_, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,9 @@ from app.errors import Conflict, Denied
 from app.ids import new_id, utcnow
 from app.keys.tokens import LEEWAY
 from app.vault.models import Grant, Secret, SecretVersion, SpentToken, ValueUse
+
+_SPENT = cast(Table, SpentToken.__table__)
+_USES = cast(Table, ValueUse.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,29 @@ def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVe
         ``version_unusable``.
     :raises Conflict: ``token_spent``: the token, or this use of the grant, had its value.
     """
-    grant = session.get(Grant, (use.run_id, use.claim, use.node))
-    if grant is None or (grant.secret_id, grant.version) != (use.secret_id, use.version):
+    # Every change of a version locks its secret's row first, so that one lock holds for both.
+    found = session.execute(
+        select(Grant, Secret, SecretVersion)
+        .join(Secret, Secret.id == Grant.secret_id)
+        .outerjoin(
+            SecretVersion,
+            and_(
+                SecretVersion.secret_id == Grant.secret_id,
+                SecretVersion.number == Grant.version,
+            ),
+        )
+        .where(
+            Grant.run_id == use.run_id, Grant.claim == use.claim, Grant.node == use.node,
+            Grant.secret_id == use.secret_id, Grant.version == use.version,
+        )
+        .with_for_update(read=True, of=Secret)
+    ).one_or_none()
+    if found is None or found[1].environment_id != found[0].environment_id:
         raise Denied(
             "grant_missing",
             "This node of this run has no grant for that secret and version.",
         )
-    secret = session.scalar(
-        select(Secret).where(Secret.id == grant.secret_id).with_for_update(read=True)
-    )
-    if secret is None or secret.environment_id != grant.environment_id:
-        raise Denied("grant_missing", "The granted secret is gone.")
+    grant, secret, version = found
     if secret.state != "enabled":
         raise Denied(
             "secret_missing",
@@ -72,11 +88,6 @@ def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVe
         )
     if secret.allowed_flows is not None and flow_id not in secret.allowed_flows:
         raise Denied("secret_denied", f"Secret {secret.name} may no longer be used by this flow.")
-    version = session.scalar(
-        select(SecretVersion)
-        .where(SecretVersion.secret_id == secret.id, SecretVersion.number == grant.version)
-        .with_for_update(read=True)
-    )
     if version is None or version.state != "enabled":
         raise Denied(
             "secret_disabled",
@@ -90,9 +101,9 @@ def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVe
 def _mark_spent(session: Session, use: Use) -> None:
     expires = datetime.fromtimestamp(use.expires, UTC) + timedelta(seconds=LEEWAY)
     try:
-        session.execute(insert(SpentToken), {"jti": use.jti, "expires_at": expires})
+        session.execute(insert(_SPENT), {"jti": use.jti, "expires_at": expires})
         session.execute(
-            insert(ValueUse),
+            insert(_USES),
             {
                 "id": new_id(), "run_id": use.run_id, "claim": use.claim, "node": use.node,
                 "attempt": use.attempt, "item": use.item, "purpose": use.purpose,

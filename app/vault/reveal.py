@@ -4,7 +4,9 @@ alone; an import contract holds that.
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -15,6 +17,10 @@ from app.errors import Denied, NotFound, Unavailable
 from app.ids import is_id, utcnow
 from app.vault.models import Secret, SecretBlob, SecretVersion
 from app.vault.vault import Vault
+
+# Through the tables: what doesn't change an object needs none of the ORM's bookkeeping.
+_SECRETS = cast(Table, Secret.__table__)
+_VERSIONS = cast(Table, SecretVersion.__table__)
 
 
 def open_version(
@@ -32,19 +38,37 @@ def open_version(
             "value_unreadable",
             "The stored value can't be opened. An operator finds out why with “tacit doctor”.",
         )
-    now = utcnow()
-    # Times of access are outside the seal, so that reading a value doesn't make a revision.
-    session.execute(
-        update(Secret).where(Secret.id == secret.id).values(last_accessed_at=now),
-        execution_options={"synchronize_session": False},
-    )
-    session.execute(
-        update(SecretVersion)
-        .where(SecretVersion.secret_id == secret.id, SecretVersion.number == version.number)
-        .values(last_accessed_at=now),
-        execution_options={"synchronize_session": False},
-    )
+    _note_access(session, secret.id, version.number)
     return vault.unseal(secret.environment_id, secret.id, version.number, blob)
+
+
+def _note_access(session: Session, secret_id: str, number: int) -> None:
+    """Note when a value was last handed out; written last, once for all of a commit's values.
+
+    These times are outside the seals, so that reading a value doesn't make a revision.
+    """
+    accessed: list[tuple[str, int]] = session.info.setdefault("vault_accessed", [])
+    accessed.append((secret_id, number))
+    last: list[Any] = session.info["at_commit"]
+    if _write_accesses not in last:
+        last.insert(0, _write_accesses)
+
+
+def _write_accesses(session: Session) -> None:
+    now = utcnow()
+    accessed = sorted(set(session.info.pop("vault_accessed", [])))
+    if not accessed:
+        return
+    session.execute(
+        update(_SECRETS).where(_SECRETS.c.id == bindparam("at")).values(last_accessed_at=now),
+        [{"at": secret_id} for secret_id in sorted({secret_id for secret_id, _ in accessed})],
+    )
+    session.execute(
+        update(_VERSIONS)
+        .where(_VERSIONS.c.secret_id == bindparam("at"), _VERSIONS.c.number == bindparam("n"))
+        .values(last_accessed_at=now),
+        [{"at": secret_id, "n": number} for secret_id, number in accessed],
+    )
 
 
 def reveal_for_token(
