@@ -98,6 +98,8 @@ class RunWorker(Worker):
 
     :param runner: ``(run id, tick)``: returns when the run's process has ended; calls ``tick`` in
         between, so that RQ knows the job is alive.
+    :param kill: ends the run's process.
+    :param stopping: called once, when an end was asked for while a run may be under way.
     """
 
     job_class = RunJob
@@ -108,6 +110,7 @@ class RunWorker(Worker):
         queues: list[str],
         runner: Callable[[str, Callable[[], None]], None],
         kill: Callable[[], None],
+        stopping: Callable[[], None] = lambda: None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -115,6 +118,7 @@ class RunWorker(Worker):
         )
         self._runner = runner
         self._kill = kill
+        self._stopping = stopping
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Perform one job in this process; its work happens in the run's own."""
@@ -132,6 +136,10 @@ class RunWorker(Worker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds until RQ may take the job for lost; RQ's own timeout of a job doesn't count."""
         return int(self.job_monitoring_interval) + 60
+
+    def handle_warm_shutdown_request(self) -> None:
+        """The first signal: no more jobs; the one under way gets its time."""
+        self._stopping()
 
     def kill_horse(self, sig: Any = None) -> None:
         """End the run's process: a cold shutdown, or a stop command of the queue."""

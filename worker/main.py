@@ -40,6 +40,10 @@ TICK_SECONDS: Final = 15.0
 OVERTIME_SECONDS: Final = 30.0
 """How long after its deadline a run's process is killed, should it not end by itself."""
 LOST_PATIENCE: Final = 20.0
+STOPPING_PATIENCE: Final = 3.0
+DRAIN_SECONDS: Final = 30.0
+"""How long a run may go on after SIGTERM; then its process is killed and the server told."""
+STOPPED: Final = "worker stopped"
 
 log = logging.getLogger("tacit.worker")
 
@@ -83,6 +87,11 @@ class Parent:
         self._confinement: Mapping[str, Any] = {}
         self._horse: Horse | None = None
         self._stopping = threading.Event()
+        self._drain_seconds = _drain_seconds(environ.get("TACIT_DRAIN_SECONDS", ""))
+        self._asked = False
+        self._drained: float | None = None  # when a run under way has had its time
+        # A signal doesn't end a select: the handler's byte does.
+        self._stop_read, self._stop_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self, *, burst: bool = False) -> None:
         """Work until told to stop.
@@ -105,7 +114,7 @@ class Parent:
         try:
             with Redis.from_url(self._redis_url, health_check_interval=30) as connection:
                 worker = RunWorker(
-                    self._queues, self._perform, self._kill, connection=connection,
+                    self._queues, self._perform, self._kill, self._drain, connection=connection,
                     name=f"{self._identity.worker_id}-{os.getpid()}-{os.urandom(3).hex()}",
                 )
                 worker.work(logging_level="WARNING", burst=burst)
@@ -152,7 +161,7 @@ class Parent:
             status = self._stable.exit_status(horse)
         except BaseException:
             horse.kill()
-            self._report_lost(run_id, claim, "the worker was stopped")
+            self._report_lost(run_id, claim, STOPPED)
             raise
         finally:
             self._horse = None
@@ -177,24 +186,46 @@ class Parent:
         """Listen to a run's process until it ends; returns all that it said."""
         news: dict[str, Any] = {}
         while True:
-            ready, _, _ = select.select([horse.sock], [], [], TICK_SECONDS)
-            if not ready:
+            pause = TICK_SECONDS
+            if self._drained is not None:
+                pause = min(pause, max(0.0, self._drained - time.monotonic()))
+            sources: list[Any] = [horse.sock, self._stop_read]
+            ready, _, _ = select.select(sources, [], [], pause)
+            if self._stop_read in ready:
+                os.read(self._stop_read, 512)
+            if horse.sock in ready:
+                message, _ = messages.receive(horse.sock)
+                if message is None:
+                    return news
+                news.update(message)
+            elif not ready:
+                self._look_at_clock(horse, news)
                 tick()
-                deadline = news.get("deadline")
-                if deadline is not None and self._client.now() > deadline + OVERTIME_SECONDS:
-                    log.error("Process %d is over its time and is killed", horse.pid)
-                    horse.kill()
-                continue
-            message, _ = messages.receive(horse.sock)
-            if message is None:
-                return news
-            news.update(message)
+
+    def _look_at_clock(self, horse: Horse, news: dict[str, Any]) -> None:
+        if self._drained is not None and time.monotonic() >= self._drained:
+            log.warning("Process %d isn't done in time and is killed: worker stopped", horse.pid)
+            news["stopped"] = True
+            self._drained = None
+            horse.kill()
+        deadline = news.get("deadline")
+        if deadline is not None and self._client.now() > deadline + OVERTIME_SECONDS:
+            log.error("Process %d is over its time and is killed", horse.pid)
+            horse.kill()
+
+    def _drain(self) -> None:
+        """In a signal's handler: what is under way gets its time, and no more."""
+        self._drained = time.monotonic() + self._drain_seconds
+        self._asked = True
+        with contextlib.suppress(OSError):
+            os.write(self._stop_write, b".")
 
     def _report_lost(self, run_id: str, claim: int | None, reason: str) -> None:
         try:
             self._client.call(
                 "POST", f"/runtime/v1/runs/{run_id}/lost", token=self._token,
-                body={"claim": claim, "reason": reason}, patience=LOST_PATIENCE,
+                body={"claim": claim, "reason": reason},
+                patience=STOPPING_PATIENCE if self._asked else LOST_PATIENCE,
             )
         except (RuntimeRefused, RuntimeUnreachable) as error:
             # The lease runs out by itself; the server finds out a little later.
@@ -231,7 +262,26 @@ class Parent:
             self._stopping.wait(pause)
 
 
+def _drain_seconds(text: str) -> float:
+    """Return ``TACIT_DRAIN_SECONDS``.
+
+    :raises ConfigError: no number of seconds up to a day.
+    """
+    try:
+        seconds = float(text or DRAIN_SECONDS)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise ConfigError(
+            "setting_invalid",
+            "TACIT_DRAIN_SECONDS has to be a number of seconds from 0 to 86400, such as 30.",
+        )
+    return seconds
+
+
 def _describe(status: int | None, news: Mapping[str, Any]) -> str:
+    if news.get("stopped"):
+        return STOPPED
     if status is None:
         return "ended together with the zygote"
     if status < 0:

@@ -25,7 +25,7 @@ from app.cli.prepare import FirstAdmin, Prepared, prepare
 from app.cli.scheduler import run_scheduler
 from app.cli.serve import LIVE, serve
 from app.cli.supervisor import Child, Stopped, Supervisor
-from app.cli.worker import LocalWorker
+from app.cli.worker import LocalWorker, grace
 from app.config import Config
 from app.errors import ConfigError
 
@@ -56,6 +56,7 @@ class Installation:
         self._sockets: dict[str, socket.socket] = {}
         self._place: Path | None = None
         self._worker_queue = ""
+        self._worker_grace = grace(os.environ)
 
     def run(self) -> None:
         """Start, look after everything, stop when asked to.
@@ -99,7 +100,10 @@ class Installation:
             place, user,
         )
         self._supervisor.add(
-            Child("worker", lambda: self._fork("worker", worker.run), self._log("worker"))
+            Child(
+                "worker", lambda: self._fork("worker", worker.run), self._log("worker"),
+                grace=self._worker_grace,
+            )
         )
         self._wait_until_ready()
         self._greet(prepared)

@@ -18,6 +18,10 @@ from app.errors import ConfigError
 
 INHERITED = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
 """Variables that a worker may see, beside its own settings."""
+DRAIN_SECONDS = 30.0
+"""How long the worker lets a run go on once it was asked to stop (``TACIT_DRAIN_SECONDS``)."""
+STOP_SECONDS = 5.0
+"""What it needs beside that: to tell the server, and to end its processes."""
 
 
 class LocalWorker:
@@ -34,6 +38,7 @@ class LocalWorker:
 
     def run(self) -> None:
         """Become the worker; to be called in a forked child."""
+        drain = os.environ.get("TACIT_DRAIN_SECONDS", "")
         scratch = self._place / "scratch"
         scratch.mkdir(mode=0o700, exist_ok=True)
         key = self._place / "worker.json"
@@ -51,6 +56,7 @@ class LocalWorker:
                 "TACIT_WORKER_KEY_FILE": str(key),
                 "TACIT_WORKER_SCRATCH": str(scratch),
                 "TACIT_LOG_LEVEL": self._config.log_level,
+                "TACIT_DRAIN_SECONDS": drain,
                 "TACIT_EGRESS_REFUSED": " ".join(own_listeners(self._config)),
             },
             scratch,
@@ -64,6 +70,24 @@ class LocalWorker:
         with os.fdopen(descriptor, "wb") as copy:
             os.fchmod(copy.fileno(), mode)
             copy.write(source.read_bytes())
+
+
+def grace(environ: Mapping[str, str]) -> float:
+    """Return the seconds that the worker gets to stop; one without a run stops at once.
+
+    :raises ConfigError: ``TACIT_DRAIN_SECONDS`` is no number of seconds.
+    """
+    text = environ.get("TACIT_DRAIN_SECONDS", "")
+    try:
+        drain = float(text or DRAIN_SECONDS)
+    except ValueError:
+        drain = -1.0
+    if not 0 <= drain <= 86_400:
+        raise ConfigError(
+            "setting_invalid",
+            "TACIT_DRAIN_SECONDS has to be a number of seconds from 0 to 86400, such as 30.",
+        )
+    return drain + STOP_SECONDS
 
 
 def own_listeners(config: Config) -> list[str]:
@@ -102,5 +126,8 @@ def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
             f"A worker needs {', '.join(missing)}. On the machine of “tacit up” there is one "
             "already.",
         )
-    optional = ("TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE", "TACIT_EGRESS_REFUSED")
+    optional = (
+        "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE", "TACIT_EGRESS_REFUSED",
+        "TACIT_DRAIN_SECONDS",
+    )
     return {name: environ[name] for name in (*needed, *optional) if environ.get(name)}

@@ -292,7 +292,8 @@ def test_the_key_is_nowhere_in_the_processes_that_run(
             assert os.geteuid() != 0  # they shut their memory even to their own user
             environ = b""
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        for hidden in (private, password, "TACIT_WORKER_KEY_FILE", "TACIT_REDIS_URL", "CANARY_IN_ENV"):
+        for hidden in (private, password, "TACIT_WORKER_KEY_FILE", "TACIT_REDIS_URL",
+                       "CANARY_IN_ENV"):
             assert hidden.encode() not in environ + command
         if os.geteuid() == 0:
             assert not [key for key in keys if memory_holds(pid, key)]
@@ -321,6 +322,27 @@ def test_sigterm_drains_and_leaves_nothing_behind(
         assert worker.left_behind == []
 
 
+def test_a_run_that_takes_longer_than_the_drain_is_handed_back(
+    standin: RuntimeStandin, echo: EchoServer, tmp_path: Path
+) -> None:
+    with queue_server() as (url, redis):
+        worker = WorkerProcess(standin, url, redis, tmp_path)
+        worker.environ["TACIT_DRAIN_SECONDS"] = "1"
+        worker.start()
+        run = worker.enqueue(standin.plan(
+            call_graph(f"{echo.url}/slow/stopped"),
+            secrets={"fetch": ("echo_token", "CANARY-stopped-1", None)}))
+        until = time.monotonic() + 20
+        while not [1 for _, path, _ in echo.requests if path == "/slow/stopped"]:
+            assert time.monotonic() < until, worker.words()
+            time.sleep(0.05)
+        started = time.monotonic()
+        assert worker.stop() == 0
+        assert time.monotonic() - started < 10
+        assert run.lost == [{"claim": 1, "reason": "worker stopped"}]
+        assert worker.left_behind == []
+
+
 def test_everything_ends_with_a_killed_parent(
     standin: RuntimeStandin, tmp_path: Path
 ) -> None:
@@ -345,7 +367,7 @@ def test_everything_ends_with_a_killed_parent(
     ("TACIT_CA", "/nonexistent", "TACIT_CA"),
     ("TACIT_RUNTIME_URL", "http://localhost:1", "TACIT_RUNTIME_URL"),
     ("TACIT_REDIS_URL", "redis://queue.example.com:6379", "needs TLS"),
-    ("TACIT_REDIS_URL", "", "TACIT_REDIS_URL"),
+    ("TACIT_REDIS_URL", "", "TACIT_REDIS_URL"), ("TACIT_DRAIN_SECONDS", "soon", "a number"),
     ("TACIT_REDIS_URL", "unix:///nowhere", "doesn't answer"),
 ])
 def test_settings_that_cannot_work_are_said_plainly(

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.masking import MASK, WITHHELD, Masker, mask_object, mask_stream
+from worker.masking.controls import strip_controls
 from worker.masking.matcher import AhoCorasickLiterals, HyperscanLiterals
 
 ENGINES = pytest.mark.parametrize("build", [HyperscanLiterals, AhoCorasickLiterals])
@@ -146,9 +147,11 @@ def test_no_form_gets_through(value: str, before: str, after: str) -> None:
         .replace("&", "\\u0026")[1:-1],
     }
     for form in spelled:
-        out = masked([value], f"{before}{form}{after}")
+        text = f"{before}{form}{after}"
+        out = masked([value], text)
         assert form not in out, form
-        assert MASK in out
+        # What stands around it may make one control sequence of it all: then nothing is left.
+        assert MASK in out or form not in strip_controls(text)
 
 
 @given(strong, st.binary(max_size=5), st.binary(max_size=5))
