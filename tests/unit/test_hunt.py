@@ -113,7 +113,9 @@ def test_a_queue_server_is_searched_in_keys_values_dump_and_memory() -> None:
     kinds = ["key", "string", "hash", "list", "set", "zset", "stream", "rq"]
     values = {kind: canary() for kind in kinds}
     gone = canary()
-    with queue_server() as (url, client):
+    with queue_server() as (_, client):
+        known = client.get_connection_kwargs()
+        url = f"unix://{known['username']}:{known['password']}@{known['path']}"
         client.set(f"x:{values['key']}", "1")
         client.set("s", values["string"] * 20)
         client.hset("h", "field", values["hash"])
@@ -137,15 +139,17 @@ def test_a_queue_server_is_searched_in_keys_values_dump_and_memory() -> None:
 def test_arguments_and_environment_of_processes_are_searched() -> None:
     argument, variable = canary(), canary()
     process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)", argument],
-        env={**os.environ, "SOMETHING": variable},
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", argument],
+        env={**os.environ, "SOMETHING": variable}, stdout=subprocess.PIPE,
     )
     try:
+        assert process.stdout
+        process.stdout.readline()
         hunt = Hunt({"argument": argument, "variable": variable})
         hunt.processes([process.pid])
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     assert {(hit.value, hit.place) for hit in hunt.hits} == {
         ("argument", "process cmdline"), ("variable", "process environ"),
     }
