@@ -50,16 +50,26 @@ def has_landlock() -> bool:
 
 def shortcoming() -> str | None:
     """Say in a sentence what is missing between a run and the master key; None: nothing."""
-    if worker_user() is not None or has_landlock():
+    if worker_user() is not None:
         return None
     if os.geteuid() == 0:
-        return (
-            f"Workers run as root and unconfined, since other users can't enter {shut_out()}: a "
-            "run on this machine could reach the master key. Move the checkout to a folder open "
-            "to all, such as /opt, or run the workers on another machine."
-        )
+        return _as_root(shut_out(), landlock=has_landlock())
+    if has_landlock():
+        return None
     return (
         "Workers run as the same user as the server, and this kernel has no Landlock: a run on "
         "this machine could reach the master key. Start Tacit as root (its workers then get a "
         "user of their own), or run the workers on another machine."
+    )
+
+
+def _as_root(closed: Path | None, *, landlock: bool) -> str:
+    kept = (
+        "Landlock alone keeps a run from the master key"
+        if landlock
+        else "with no Landlock in this kernel, a run on this machine could reach the master key"
+    )
+    return (
+        f"Workers stay root, since other users can't enter {closed}; {kept}. Move the checkout "
+        "to a folder open to all, such as /opt, or run the workers on another machine."
     )
