@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -63,11 +63,8 @@ def list_keks(session: Session, actor: Actor) -> list[KekView]:
     :raises Denied: the actor lacks ``keys:manage``.
     """
     actor.require(Scope.KEYS_MANAGE)
-    counts = dict(
-        session.execute(
-            select(SecretBlob.kek_id, func.count()).group_by(SecretBlob.kek_id)
-        ).tuples().all()
-    )
+    query = select(SecretBlob.kek_id, func.count()).group_by(SecretBlob.kek_id)
+    counts: dict[str, int] = dict(session.execute(query).all())
     rows = session.scalars(
         select(KeyEncryptionKey).order_by(KeyEncryptionKey.created_at, KeyEncryptionKey.id)
     )
@@ -255,16 +252,18 @@ def record_replaced(db: Database, actor: Actor, which: str) -> None:
         _record(session, actor, Action.KEY_REPLACE, which)
 
 
-def _batch(session: Session, after: str, *where: object) -> list[tuple[SecretBlob, str]]:
+def _batch(
+    session: Session, after: str, *where: ColumnElement[bool]
+) -> list[tuple[SecretBlob, str]]:
     """Return blobs with the environments of their secrets, deleted ones included, by id."""
     query = (
         select(SecretBlob, Secret.environment_id)
         .join(Secret, Secret.id == SecretBlob.secret_id)
-        .where(SecretBlob.id > after, *where)  # type: ignore[arg-type]
+        .where(SecretBlob.id > after, *where)
         .order_by(SecretBlob.id)
         .limit(BATCH)
     )
-    return list(session.execute(query).tuples())
+    return [(blob, environment_id) for blob, environment_id in session.execute(query)]
 
 
 def _get(session: Session, kek_id: str) -> KeyEncryptionKey:

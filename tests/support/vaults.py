@@ -71,12 +71,15 @@ class Installed:
             rotate_secret(session, self.actor, self.vault, secret_id, value=value)
         return value
 
-    def read(self, secret_id: str) -> str:
-        """Open the active version of a secret, deleted or not."""
+    def read(self, *secret_ids: str) -> dict[str, str]:
+        """Open the active versions of secrets, deleted or not; returns the values by id."""
+        values = {}
         with self.services.db.begin() as session:
-            secret = session.get_one(Secret, secret_id)
-            version = session.get_one(SecretVersion, (secret.id, secret.active_version))
-            return open_version(session, self.vault, secret, version)
+            for secret_id in secret_ids:
+                secret = session.get_one(Secret, secret_id)
+                version = session.get_one(SecretVersion, (secret.id, secret.active_version))
+                values[secret_id] = open_version(session, self.vault, secret, version)
+        return values
 
     def reopened(self, **settings: str) -> Installed:
         """Open the same home anew, as another process would."""

@@ -54,7 +54,7 @@ def test_variable(tmp_path: Path) -> None:
     stored = installed.store(2)
     assert not (tmp_path / "home/keys/master.key").exists()
     again = installed.reopened()
-    assert {one: again.read(one) for one in stored} == stored
+    assert again.read(*stored) == stored
     assert key not in repr(installed.config)
 
     wrong = refuses(settings | {"TACIT_MASTER_KEY": new_key()}, tmp_path / "home")
@@ -67,7 +67,7 @@ def test_variable(tmp_path: Path) -> None:
     both = f"{key}, {new_key()}"
     assert "Rewrapped 2" in installed.tacit("keys", "rotate", TACIT_MASTER_KEY=both).stdout
     renewed = installed.reopened(TACIT_MASTER_KEY=both)
-    assert {one: renewed.read(one) for one in stored} == stored
+    assert renewed.read(*stored) == stored
     assert refuses(settings, tmp_path / "home").code == "key_wrong"
 
 
@@ -96,14 +96,14 @@ def test_passphrase(tmp_path: Path) -> None:
     installed = Installed.make(tmp_path / "home", **settings)
     stored = installed.store(2)
     assert set(parameters(installed)) == {"salt", "time", "memory", "lanes"}
-    assert {one: installed.reopened().read(one) for one in stored} == stored
+    assert installed.reopened().read(*stored) == stored
 
     phrases.write_text("six random words and one less\n")
     assert refuses(settings, tmp_path / "home").code == "key_wrong"
     phrases.write_text("six random words and one more\nanother phrase, a longer one\n")
     assert "Rewrapped 2" in installed.tacit("keys", "rotate").stdout
     phrases.write_text("another phrase, a longer one\n")
-    assert {one: installed.reopened().read(one) for one in stored} == stored
+    assert installed.reopened().read(*stored) == stored
     phrases.chmod(0o644)
     assert refuses(settings, tmp_path / "home").code == "key_file_unsafe"
 
@@ -133,7 +133,7 @@ def test_aws_kms(kms: str, tmp_path: Path) -> None:
     installed = Installed.make(tmp_path / "home", **settings)
     stored = installed.store(2)
     assert not (tmp_path / "home/keys/master.key").exists()
-    assert {one: installed.reopened().read(one) for one in stored} == stored
+    assert installed.reopened().read(*stored) == stored
 
     kek = installed.vault.kek
     kek.health()
@@ -169,7 +169,7 @@ def test_moving_from_a_key_file_to_aws_kms(kms: str, tmp_path: Path) -> None:
     moved = installed.tacit("keys", "rotate", **aws, **more)
     assert "Rewrapped 3" in moved.stdout, moved.stderr
     installed.config.master_key_file.unlink()
-    assert {one: installed.reopened(**more).read(one) for one in stored} == stored
+    assert installed.reopened(**more).read(*stored) == stored
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_transit(transit: tuple[str, str], tmp_path: Path) -> None:
     installed = Installed.make(tmp_path / "home", **settings)
     stored = installed.store(2)
     assert not (tmp_path / "home/keys/master.key").exists()
-    assert {one: installed.reopened().read(one) for one in stored} == stored
+    assert installed.reopened().read(*stored) == stored
 
     kek = installed.vault.kek
     kek.health()
@@ -210,10 +210,10 @@ def test_transit(transit: tuple[str, str], tmp_path: Path) -> None:
     # The key's own rotation, at the server: what was wrapped before still opens, and a rotation
     # here moves the values to the new version of the key.
     bao(url, root, "POST", "transit/keys/tacit/rotate")
-    assert {one: installed.reopened().read(one) for one in stored} == stored
+    assert installed.reopened().read(*stored) == stored
     assert "Rewrapped 2" in installed.tacit("keys", "rotate").stdout
     bao(url, root, "POST", "transit/keys/tacit/config", {"min_decryption_version": 2})
-    assert {one: installed.reopened().read(one) for one in stored} == stored
+    assert installed.reopened().read(*stored) == stored
 
     token_file.write_text("wrong")
     with pytest.raises(Unavailable) as caught:
