@@ -89,6 +89,24 @@ def list_tokens(session: Session, actor: Actor) -> Sequence[ApiToken]:
     ).all()
 
 
+def list_tokens_here(session: Session, actor: Actor) -> list[tuple[ApiToken, str]]:
+    """List everybody's tokens of this environment with their owners' addresses, newest first;
+    revoked ones are left out.
+
+    :raises Denied: the actor lacks ``users:manage``.
+    """
+    actor.require(Scope.USERS_MANAGE)
+    rows = session.execute(
+        select(ApiToken, User.email)
+        .join(User, User.id == ApiToken.user_id)
+        .where(
+            ApiToken.environment_id == actor.environment_id, ApiToken.revoked_at.is_(None)
+        )
+        .order_by(ApiToken.created_at.desc(), ApiToken.id)
+    )
+    return [(token, email) for token, email in rows]
+
+
 def revoke_token(session: Session, actor: Actor, token_id: str) -> None:
     """End a token: one's own, or anybody's with ``users:manage``.
 

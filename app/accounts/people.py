@@ -139,6 +139,20 @@ def set_disabled(session: Session, actor: Actor, user_id: str, disabled: bool) -
                  action=Action.USER_DISABLE if disabled else Action.USER_ENABLE)
 
 
+def end_sessions(session: Session, actor: Actor, user_id: str) -> None:
+    """End every session of a person; their tokens go on.
+
+    :raises Denied: ``scope_missing`` without ``users:manage``; ``person_exceeds_own`` for who may
+        do more than the actor.
+    :raises NotFound: ``user_not_found``.
+    """
+    actor.require(Scope.USERS_MANAGE)
+    get_visible(session, actor, user_id)
+    refuse_outranked(session, actor, user_id)
+    revoke_sessions_of(session, user_id)
+    audit.record(session, actor=actor.who(), action=Action.SESSION_REVOKE, target=user_id)
+
+
 def grant_role(
     session: Session,
     actor: Actor,

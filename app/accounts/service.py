@@ -7,6 +7,7 @@ from app.accounts.credentials import (
     create_token,
     current_scopes,
     list_tokens,
+    list_tokens_here,
     needs_touch,
     revoke_token,
     touch_token,
@@ -26,6 +27,7 @@ from app.accounts.login import (
 )
 from app.accounts.people import (
     create_user,
+    end_sessions,
     find_user_by_email,
     get_user,
     grant_role,
@@ -56,6 +58,7 @@ __all__ = [
     "create_token",
     "create_user",
     "current_scopes",
+    "end_sessions",
     "find_environment",
     "find_session",
     "find_user_by_email",
@@ -70,6 +73,7 @@ __all__ = [
     "list_people",
     "list_sessions",
     "list_tokens",
+    "list_tokens_here",
     "login_failed",
     "needs_touch",
     "normalise_email",

@@ -1,4 +1,4 @@
-"""Commands about people and their tokens."""
+"""Commands about people, their tokens and their logins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.accounts.actor import Actor, system_actor
 from app.accounts.scopes import Role, Scope
 from app.cli.installed import load_config, opened
 from app.errors import Invalid, NotFound
-from app.ids import utcnow
+from app.ids import iso, utcnow
 
 if TYPE_CHECKING:
     from app.accounts.models import Environment, User
@@ -26,7 +26,7 @@ _stdin = click.option(
 
 @click.group()
 def user() -> None:
-    """Create people, set their passwords."""
+    """Create and list people, set their passwords, shut them out, grant and take back roles."""
 
 
 @user.command("create")
@@ -62,9 +62,91 @@ def password(email: str, password_stdin: bool) -> None:
         click.echo(f"The password of {person.email} is changed; their sessions have ended.")
 
 
+@user.command("list")
+def list_users() -> None:
+    """List people and their roles."""
+    with opened(load_config()) as services, services.db.read() as session:
+        cursor = None
+        while True:
+            page = accounts.list_people(session, _operator(session), cursor=cursor, limit=200)
+            for person in page.items:
+                roles = ", ".join(
+                    f"{held.role} in {held.environment}" if held.environment else
+                    f"{held.role} everywhere"
+                    for held in person.roles
+                )
+                state = "  disabled" if person.disabled else ""
+                click.echo(f"{person.email}  {person.id}  {roles or 'no role'}{state}")
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+
+@user.command("disable")
+@click.argument("email")
+def disable(email: str) -> None:
+    """Shut a person out: sessions, tokens and runs stop at once."""
+    click.echo(f"{_set_disabled(email, True)} is shut out; their sessions have ended.")
+
+
+@user.command("enable")
+@click.argument("email")
+def enable(email: str) -> None:
+    """Let a person in again."""
+    click.echo(f"{_set_disabled(email, False)} can sign in again.")
+
+
+@user.group("role")
+def role() -> None:
+    """Grant roles and take them back."""
+
+
+_role = click.argument("role_name", metavar="ROLE", type=click.Choice([one.value for one in Role]))
+_where = click.option("--environment", help="Where it holds (everywhere, if not given).")
+
+
+@role.command("grant")
+@click.argument("email")
+@_role
+@_where
+def grant(email: str, role_name: str, environment: str | None) -> None:
+    """Grant a person a role."""
+    with opened(load_config()) as services, services.db.begin() as session:
+        where = _environment(session, environment) if environment else None
+        person = _person(session, email)
+        accounts.grant_role(
+            session, _operator(session), user_id=person.id, role=role_name,
+            environment_id=where.id if where else None,
+        )
+    click.echo(f"{person.email} is {role_name} {_place(environment)}; their sessions have ended.")
+
+
+@role.command("revoke")
+@click.argument("email")
+@_role
+@_where
+def revoke(email: str, role_name: str, environment: str | None) -> None:
+    """Take a role back."""
+    with opened(load_config()) as services, services.db.begin() as session:
+        actor, person = _operator(session), _person(session, email)
+        held = [
+            one.id
+            for one in accounts.get_person(session, actor, person.id).roles
+            if (one.role, one.environment) == (role_name, environment)
+        ]
+        if not held:
+            raise NotFound(
+                "grant_not_found",
+                f"{person.email} is not {role_name} {_place(environment)}; “tacit user list” "
+                "shows who is what.",
+            )
+        accounts.revoke_role(session, actor, grant_id=held[0])
+    click.echo(f"{person.email} is no longer {role_name} {_place(environment)}.")
+
+
 @click.group()
 def token() -> None:
-    """Create API tokens."""
+    """Create, list and revoke API tokens."""
 
 
 @token.command("create")
@@ -92,6 +174,53 @@ def create_token(
             expires_at=utcnow() + timedelta(days=days) if days else None,
         )
     click.echo(text)
+
+
+@token.command("list")
+@click.option("--environment", default="default", show_default=True)
+def list_tokens(environment: str) -> None:
+    """List the tokens of an environment, without their text."""
+    with opened(load_config()) as services, services.db.read() as session:
+        actor = _operator(session, _environment(session, environment))
+        for row, owner in accounts.list_tokens_here(session, actor):
+            end = f"until {iso(row.expires_at)}" if row.expires_at else "no end"
+            used = f"used {iso(row.last_used_at)}" if row.last_used_at else "never used"
+            click.echo(f"{row.id}  {owner}  {row.name}  {' '.join(row.scopes)}  {end}  {used}")
+
+
+@token.command("revoke")
+@click.argument("token_id")
+def revoke_token(token_id: str) -> None:
+    """End a token; “tacit token list” shows their ids."""
+    with opened(load_config()) as services, services.db.begin() as session:
+        accounts.revoke_token(session, _operator(session), token_id)
+    click.echo(f"Revoked {token_id}: programs that use it are refused from now on.")
+
+
+@click.group()
+def session() -> None:
+    """End people's logins."""
+
+
+@session.command("revoke")
+@click.argument("email")
+def revoke_sessions(email: str) -> None:
+    """End every login of a person; their tokens go on."""
+    with opened(load_config()) as services, services.db.begin() as transaction:
+        person = _person(transaction, email)
+        accounts.end_sessions(transaction, _operator(transaction), person.id)
+    click.echo(f"The sessions of {person.email} have ended.")
+
+
+def _set_disabled(email: str, disabled: bool) -> str:
+    with opened(load_config()) as services, services.db.begin() as session:
+        person = _person(session, email)
+        accounts.set_disabled(session, _operator(session), person.id, disabled)
+        return person.email
+
+
+def _place(environment: str | None) -> str:
+    return f"in {environment}" if environment else "everywhere"
 
 
 def _operator(session: Session, environment: Environment | None = None) -> Actor:
