@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from app.accounts.actor import Actor
 from app.accounts.scopes import ALL_SCOPES, Role, Scope
@@ -26,7 +24,7 @@ RUNTIME = "https://localhost:8444"
 
 def fetching(*names: str, **config: Any) -> dict[str, Any]:
     """Return the graph of a flow that fetches secrets and logs a line: nodes ``n0``, ``n1``, …"""
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"id": f"n{number}", "component": "secret.fetch", "label": name, "position": [0, 0],
          "config": {"secretName": name, **config}}
         for number, name in enumerate(names)
@@ -100,11 +98,14 @@ class HeldRun:
 
 @dataclass
 class RuntimeClient:
-    """What a worker sends to the runtime listener."""
+    """What a worker sends to the runtime listener; answers are responses of Werkzeug's client.
 
-    client: FlaskClient
+    :ivar client: Flask's test client.
+    """
 
-    def post(self, path: str, token: str | None, body: Any = None, **options: Any) -> TestResponse:
+    client: Any
+
+    def post(self, path: str, token: str | None, body: Any = None, **options: Any) -> Any:
         """Send a POST with a token."""
         return self._send("POST", f"/runtime/v1{path}", token, json=body or {}, **options)
 
@@ -118,7 +119,7 @@ class RuntimeClient:
     def value(
         self, held: HeldRun, token: str | None = None, grant: dict[str, Any] | None = None,
         **options: Any,
-    ) -> TestResponse:
+    ) -> Any:
         """Ask for the value of a grant, by default the first one."""
         granted = grant or held.plan["grants"][0]
         path = f"/api/v1/secrets/{granted['secret_id']}/value?version={granted['version']}"
@@ -126,7 +127,7 @@ class RuntimeClient:
             "GET", options.pop("path", path), token or held.value_token(granted), **options
         )
 
-    def _send(self, method: str, path: str, token: str | None, **options: Any) -> TestResponse:
+    def _send(self, method: str, path: str, token: str | None, **options: Any) -> Any:
         headers = dict(options.pop("headers", {}))
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")

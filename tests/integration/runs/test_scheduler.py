@@ -87,7 +87,7 @@ def test_a_job_holds_the_runs_id_and_nothing_else(
     assert not queue.holds(run.id)
     assert queue.enqueue(run.id)
     assert queue.holds(run.id)
-    job = redis.hgetall(f"rq:job:run-{run.id}")
+    job: dict[Any, Any] = redis.hgetall(f"rq:job:run-{run.id}")
     # RQ compresses the JSON; nothing is pickled.
     assert json.loads(zlib.decompress(job[b"data"])) == [JOB, None, [run.id], {}]
     assert job[b"description"] == f"run {run.id}".encode()
@@ -96,7 +96,7 @@ def test_a_job_holds_the_runs_id_and_nothing_else(
 
 
 def test_notices_carry_ids_alone(queue: RunQueue, redis: Redis) -> None:
-    listener = redis.pubsub()
+    listener: Any = redis.pubsub()  # type: ignore[no-untyped-call]
     listener.subscribe(CHANNEL)
     assert listener.get_message(timeout=5)["type"] == "subscribe"
     queue.publish("some-run", 7)

@@ -147,6 +147,8 @@ def test_nodes_follow_their_events(
     (node,) = workshop.show(held.id).nodes
     assert (node.state, node.attempt, node.outputs) == ("failed", 2, {"status": 500})
     assert node.problem == problem
+    assert node.started_at is not None
+    assert node.finished_at is not None
     assert (node.finished_at - node.started_at).total_seconds() == 1
     # A state that nobody knows changes nothing.
     send(runtime, held, event(first + 2, type="node", node="log", data={"state": "happy"}))
@@ -268,7 +270,7 @@ def test_a_claim_that_another_took_over_is_fenced(
         session.get_one(Run, held.id).fence += 1
     refused(send(runtime, held, event(held.plan["next_seq"])), 409, "claim_lost")
     refused(runtime.post(f"/runs/{held.id}/heartbeat", held.token()), 409, "claim_lost")
-    body = {"state": "succeeded", "problem": None, "events": []}
+    body: dict[str, Any] = {"state": "succeeded", "problem": None, "events": []}
     refused(runtime.post(f"/runs/{held.id}/finish", held.token(), body), 409, "claim_lost")
     assert stored(workshop, held) == []
     assert workshop.show(held.id).state == "running"

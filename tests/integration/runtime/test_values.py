@@ -337,7 +337,7 @@ def test_a_cancelled_run(workshop: Workshop, runtime: RuntimeClient, held: HeldR
 
 
 def test_a_finished_run(runtime: RuntimeClient, held: HeldRun) -> None:
-    body = {"state": "succeeded", "problem": None, "events": []}
+    body: dict[str, Any] = {"state": "succeeded", "problem": None, "events": []}
     assert runtime.post(f"/runs/{held.id}/finish", held.token(), body).status_code == 200
     refused(runtime.value(held), 409, "claim_lost")
 

@@ -19,7 +19,7 @@ from app.keys.aead import (
     unwrap_key,
     wrap_key,
 )
-from app.keys.keyring import LocalKek, Keyring, fingerprint
+from app.keys.keyring import Keyring, LocalKek, fingerprint
 
 PLACE = Location("deployment", "environment", "secret", 3, "blob")
 KEY = bytes(range(32))
