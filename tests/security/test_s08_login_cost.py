@@ -50,7 +50,7 @@ def test_s08_login_cost(house: Installation, monkeypatch: pytest.MonkeyPatch) ->
     for email in (known, "nobody@example.com", disabled, "not an address", "", "x" * 5000):
         work.clear()
         answer = house.browser().sign_in(email, "a wrong password")
-        assert [one for one in work] == [argon2.extract_parameters(passwords._decoy())], email
+        assert list(work) == [argon2.extract_parameters(passwords._decoy())], email
         said.append((answer.status_code, answer.headers.get("Set-Cookie") is None))
     assert len(set(said)) == 1
 
