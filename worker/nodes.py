@@ -21,7 +21,7 @@ from app.flows.wires import label_of
 from app.providers.errors import EgressError
 from worker.capture import describe_exception, describe_message
 from worker.context import NodeContext, RunScope
-from worker.telemetry import shorten
+from worker.telemetry import shorten_masked
 
 __all__ = ["NodeResult", "NodeRunner", "label_of"]
 
@@ -130,7 +130,9 @@ class NodeRunner:
         level = "info"
         text = f"{label} {result.text or result.state}."
         if result.state == "succeeded":
-            data["outputs"], leaks = self._shown(node, result.outputs)
+            data["outputs"], places, leaks = self._shown(result.outputs)
+            if places:
+                data["output_masks"] = places
             text = f"{label} succeeded in {result.seconds * 1000:.0f} ms."
             if leaks:
                 data["prevented_leaks"] = leaks
@@ -248,9 +250,13 @@ class NodeRunner:
                 "Ask for less, or in pages.",
             )
 
-    def _shown(self, node: Node, outputs: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-        """The outputs as the event shows them, and how many secrets were found in plain ones."""
+    def _shown(
+        self, outputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, list[dict[str, object]]], int]:
+        """The outputs as the event shows them, which secrets stood where in plain ones, and the
+        number of those places."""
         shown: dict[str, Any] = {}
+        places: dict[str, list[dict[str, object]]] = {}
         leaks = 0
         for port, value in outputs.items():
             if isinstance(value, Secret):
@@ -258,11 +264,13 @@ class NodeRunner:
                 shown[port] = {
                     "secret": value.names, "version": reference.version if reference else None,
                 }
-            else:
-                masked = self._scope.masker.mask_object(value)
-                leaks += masked.count
-                shown[port] = shorten(masked.value)
-        return shown, leaks
+                continue
+            masked = self._scope.masker.mask_object(value)
+            leaks += masked.count
+            shown[port], masks = shorten_masked(masked)
+            if masks:
+                places[port] = [mask.to_json() for mask in masks]
+        return shown, places, leaks
 
     def _crashed(self, node_id: str, label: str, error: BaseException) -> Problem:
         self._scope.emit(

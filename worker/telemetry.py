@@ -6,13 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.ids import iso, utcnow
 from worker.client import RuntimeClient
 from worker.errors import LimitReached, RunLost, RuntimeRefused
-from worker.masking import MaskedText, Masker
+from worker.masking import MaskedObject, MaskedText, Masker, PathMask
 
 FLUSH_SECONDS: Final = 0.05
 BATCH: Final = 100
@@ -141,7 +141,9 @@ class Telemetry:
         if len(text) <= DATA_LIMIT:
             return masked
         if isinstance(masked, dict):
-            return {key: shorten(value) for key, value in list(masked.items())[:100]}
+            # Places in outputs that are shortened here would lead nowhere.
+            kept = [item for item in masked.items() if item[0] != "output_masks"]
+            return {key: shorten(value) for key, value in kept[:100]}
         return shorten(masked)
 
     def finish(self, state: str, problem: Mapping[str, Any] | None) -> str:
@@ -280,6 +282,18 @@ def shorten(value: Any) -> Any:
     if len(text) <= PREVIEW:
         return value
     return {"preview": text[:PREVIEW], "characters": len(text), "truncated": True}
+
+
+def shorten_masked(masked: MaskedObject) -> tuple[Any, list[PathMask]]:
+    """Return :func:`shorten` of a masked copy, and the masks whose places are still there."""
+    value = shorten(masked.value)
+    if value is masked.value:
+        return value, list(masked.masks)
+    if isinstance(masked.value, str):
+        return value, [
+            replace(mask, path=("preview",)) for mask in masked.masks if mask.offset < PREVIEW
+        ]
+    return value, []
 
 
 def _json(value: Any) -> str:

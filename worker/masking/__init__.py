@@ -17,11 +17,11 @@ from typing import Any
 from worker.masking.forms import is_maskable, is_weak
 from worker.masking.masker import FORM_LIMIT, Masker, MaskerFull
 from worker.masking.stream import MASK, WITHHELD, Mask, MaskedText, MaskStream
-from worker.masking.structures import MaskedObject
+from worker.masking.structures import MaskedObject, PathMask
 
 __all__ = [
     "FORM_LIMIT", "MASK", "WITHHELD", "Mask", "MaskStream", "MaskedObject", "MaskedText",
-    "Masker", "MaskerFull", "is_maskable", "is_weak", "mask_object", "mask_stream",
+    "Masker", "MaskerFull", "PathMask", "is_maskable", "is_weak", "mask_object", "mask_stream",
 ]
 
 

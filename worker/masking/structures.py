@@ -10,7 +10,37 @@ from typing import Any
 from worker.masking.stream import WITHHELD, MaskedText
 
 ITEM_LIMIT = 1_000_000
+PLACES_MOST = 200
+"""Masks of one structure whose places are told; all are counted."""
+_PATH_MOST = 32
 _CYCLE = "<cycle>"
+
+# Where a value stands: its container's link and its own key. None for the root.
+_Link = tuple[Any, str | int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PathMask:
+    """Which secret stood where in a structure.
+
+    :param path: keys and indices in the copy, from its root; empty where the copy is a text.
+    :param offset: index of the ``***`` in the text there.
+    :param key: whether it is the last key of the path itself that holds the ``***``.
+    """
+
+    path: tuple[str | int, ...]
+    offset: int
+    secret: str
+    version: int | None
+    key: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """The mask as an event carries it."""
+        shown: dict[str, object] = {
+            "path": list(self.path), "offset": self.offset, "secret": self.secret,
+            "version": self.version,
+        }
+        return {**shown, "key": True} if self.key else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +49,23 @@ class MaskedObject:
 
     :param count: how many ``***`` stand in it.
     :param secrets: ``(name, version)`` of the secrets that were found.
+    :param masks: where they stand; the first :data:`PLACES_MOST`.
     """
 
     value: Any
     count: int = 0
     secrets: frozenset[tuple[str, int | None]] = frozenset()
+    masks: tuple[PathMask, ...] = ()
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open container: its id, what is left of it, and its copy."""
+
+    identity: int
+    items: Iterator[tuple[Any, Any]]
+    made: dict[str, Any] | list[Any]
+    link: _Link
 
 
 class _Walk:
@@ -33,71 +75,88 @@ class _Walk:
         self._mask = mask
         self.count = 0
         self.secrets: set[tuple[str, int | None]] = set()
+        self.masks: list[PathMask] = []
 
-    def text(self, text: str) -> str:
+    def text(self, text: str, link: _Link) -> str:
         masked = self._mask(text)
+        if masked.masks:
+            self._note(masked, link)
+        return masked.text
+
+    def _note(self, masked: MaskedText, link: _Link, key: str | None = None) -> None:
         self.count += len(masked.masks)
         self.secrets.update((mask.secret, mask.version) for mask in masked.masks)
-        return masked.text
+        path = _path(link if key is None else (link, key))
+        if len(path) <= _PATH_MOST:
+            for mask in masked.masks[: PLACES_MOST - len(self.masks)]:
+                self.masks.append(
+                    PathMask(path, mask.offset, mask.secret, mask.version, key is not None)
+                )
 
     def copy(self, root: Any) -> Any:
         box: list[Any] = []
-        # A frame: the open container's id, what is left of it, and where the copies go.
-        frames: list[tuple[int, Iterator[tuple[Any, Any]], Callable[[Any, Any], None]]] = [
-            (0, iter([(None, root)]), lambda _key, value: box.append(value))
-        ]
+        frames = [_Frame(0, iter([(0, root)]), box, None)]
         on_path: set[int] = set()
         seen = 0
         while frames:
-            identity, items, put = frames[-1]
-            entry = next(items, None)
+            frame = frames[-1]
+            entry = next(frame.items, None)
             if entry is None:
                 frames.pop()
-                on_path.discard(identity)
+                on_path.discard(frame.identity)
                 continue
             key, value = entry
             seen += 1
             if seen > ITEM_LIMIT:
                 raise ValueError("too many items to mask")
+            name = key if isinstance(frame.made, list) else self._name(frame.made, key, frame.link)
+            link = None if frame.made is box else (frame.link, name)
             opened = _open(value)
             if opened is None:
-                put(key, self._leaf(value))
+                copy = self._leaf(value, link)
             elif id(value) in on_path:
-                put(key, _CYCLE)
+                copy = _CYCLE
             else:
                 on_path.add(id(value))
-                made, pairs = opened
-                put(key, made)
-                frames.append((id(value), iter(pairs), self._writer(made)))
+                copy, pairs = opened
+                frames.append(_Frame(id(value), iter(pairs), copy, link))
+            if isinstance(frame.made, list):
+                frame.made.append(copy)
+            else:
+                frame.made[name] = copy
         return box[0]
 
-    def _writer(self, made: dict[str, Any] | list[Any]) -> Callable[[Any, Any], None]:
-        if isinstance(made, list):
-            return lambda _key, value: made.append(value)
+    def _name(self, made: dict[str, Any], key: Any, link: _Link) -> str:
+        masked = self._mask(key if isinstance(key, str) else str(key))
+        name, number = masked.text, 1
+        while name in made:  # two keys can look alike once they are masked
+            number += 1
+            name = f"{masked.text} ({number})"
+        if masked.masks:
+            self._note(masked, link, name)
+        return name
 
-        def put(key: Any, value: Any) -> None:
-            name = plain = self.text(key if isinstance(key, str) else str(key))
-            number = 1
-            while name in made:  # two keys can look alike once they are masked
-                number += 1
-                name = f"{plain} ({number})"
-            made[name] = value
-
-        return put
-
-    def _leaf(self, value: Any) -> Any:
+    def _leaf(self, value: Any, link: _Link) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, (int, float)):
-            shown = self.text(repr(value))
+            shown = self.text(repr(value), link)
             # JSON has no NaN and no infinity.
             kept = isinstance(value, int) or math.isfinite(value)
             return value if kept and shown == repr(value) else shown
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(value, link)
         if isinstance(value, (bytes, bytearray, memoryview)):
-            return self.text(bytes(value).decode("utf-8", "backslashreplace"))
-        return self.text(str(value))
+            return self.text(bytes(value).decode("utf-8", "backslashreplace"), link)
+        return self.text(str(value), link)
+
+
+def _path(link: _Link) -> tuple[str | int, ...]:
+    keys: list[str | int] = []
+    while link is not None and len(keys) <= _PATH_MOST:
+        link, key = link
+        keys.append(key)
+    return tuple(reversed(keys))
 
 
 def _open(value: Any) -> tuple[Any, Iterable[tuple[Any, Any]]] | None:
@@ -105,7 +164,7 @@ def _open(value: Any) -> tuple[Any, Iterable[tuple[Any, Any]]] | None:
     if isinstance(value, Mapping):
         return {}, list(value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [], [(None, item) for item in value]
+        return [], enumerate(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {}, [(field.name, getattr(value, field.name)) for field in fields(value)]
     return None
@@ -119,6 +178,7 @@ def mask_structure(mask: Callable[[str], MaskedText], value: Any) -> MaskedObjec
     """
     walk = _Walk(mask)
     try:
-        return MaskedObject(walk.copy(value), walk.count, frozenset(walk.secrets))
+        copy = walk.copy(value)
+        return MaskedObject(copy, walk.count, frozenset(walk.secrets), tuple(walk.masks))
     except Exception:  # nothing unmasked may leave, whatever went wrong
         return MaskedObject(WITHHELD, 1)

@@ -87,6 +87,10 @@ def test_the_main_job(standin: RuntimeStandin, worker: WorkerProcess, echo: Echo
     assert run.node("fetch")["outputs"] == {"value": {"secret": "echo_token", "version": 1}}
     assert run.node("call")["prevented_leaks"] >= 2
     assert run.node("call")["outputs"]["json"]["headers"]["Authorization"] == "Bearer ***"
+    assert {"path": ["headers", "Authorization"], "offset": 7, "secret": "echo_token",
+            "version": 1} in run.node("call")["output_masks"]["json"]
+    assert {tuple(m["path"]) for m in run.node("call")["output_masks"]["body"]} == {()}
+    assert "output_masks" not in run.node("fetch")
     line = next(e for e in run.events if e["type"] == "log" and e["node"] == "log")
     assert line["masks"][0]["secret"] == "echo_token"
     assert line["text"][line["masks"][0]["offset"]:].startswith("***")

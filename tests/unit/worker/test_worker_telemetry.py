@@ -10,7 +10,7 @@ import pytest
 
 from worker.errors import LimitReached, RunLost, RuntimeRefused, RuntimeUnreachable
 from worker.masking import Masker
-from worker.telemetry import Limits, Telemetry, shorten
+from worker.telemetry import PREVIEW, Limits, Telemetry, shorten, shorten_masked
 
 CANARY = "CANARY-telemetry-9"
 
@@ -179,3 +179,15 @@ def test_long_texts_and_data_are_shown_from_their_beginning() -> None:
 def test_shorten_keeps_what_is_short() -> None:
     assert shorten({"a": [1]}) == {"a": [1]}
     assert shorten("x" * 9_000)["characters"] == 9_000
+
+
+def test_masks_of_a_shortened_output_lead_somewhere() -> None:
+    masker = Masker()
+    masker.register("my-secret-1", "one", 1)
+    whole, masks = shorten_masked(masker.mask_object({"a": "my-secret-1"}))
+    assert (whole, [mask.path for mask in masks]) == ({"a": "***"}, [("a",)])
+    text = "my-secret-1" + "x" * PREVIEW + "my-secret-1"
+    cut, masks = shorten_masked(masker.mask_object(text))
+    assert [(mask.path, mask.offset) for mask in masks] == [(("preview",), 0)]
+    assert cut["preview"].startswith("***")
+    assert shorten_masked(masker.mask_object([text]))[1] == []

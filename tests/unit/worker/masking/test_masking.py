@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from worker.masking import MASK, WITHHELD, Masker, mask_object, mask_stream
 from worker.masking.controls import strip_controls
 from worker.masking.matcher import AhoCorasickLiterals, HyperscanLiterals
+from worker.masking.structures import PLACES_MOST
 
 ENGINES = pytest.mark.parametrize("build", [HyperscanLiterals, AhoCorasickLiterals])
 CONTROLS = (
@@ -326,6 +327,37 @@ def test_masks_name_the_secret_and_version() -> None:
     assert out.text == "é *** and ***"
     assert [mask.to_json() for mask in out.masks] == [
         {"offset": 2, "secret": "one", "version": 3}, {"offset": 10, "secret": "two", "version": 1}]
+
+
+def test_masks_in_structures_say_where_they_stand() -> None:
+    masker = Masker()
+    masker.register("first-secret", "one", 3)
+    masker.register("second-secret", "two", 1)
+    masker.register("12345678", "number")
+    out = masker.mask_object({
+        "a": ["x", {"b": "é first-secret second-secret"}], "n": 12345678,
+        "first-secret": 1, "first-secret ": {"c": "second-secret"}, "z": ("first-secret",),
+    })
+    shown = [mask.to_json() for mask in out.masks]
+    assert shown == [
+        {"path": ["a", 1, "b"], "offset": 2, "secret": "one", "version": 3},
+        {"path": ["a", 1, "b"], "offset": 6, "secret": "two", "version": 1},
+        {"path": ["n"], "offset": 0, "secret": "number", "version": None},
+        {"path": ["***"], "offset": 0, "secret": "one", "version": 3, "key": True},
+        {"path": ["*** "], "offset": 0, "secret": "one", "version": 3, "key": True},
+        {"path": ["*** ", "c"], "offset": 0, "secret": "two", "version": 1},
+        {"path": ["z", 0], "offset": 0, "secret": "one", "version": 3},
+    ]
+    for mask in out.masks:
+        place = out.value
+        for key in mask.path[:-1] if mask.key else mask.path:
+            place = place[key]
+        text = mask.path[-1] if mask.key else place
+        assert str(text).startswith(MASK, mask.offset)
+    assert masker.mask_object("a first-secret").masks[0].path == ()
+    many = masker.mask_object(["first-secret"] * 500)
+    assert (many.count, len(many.masks)) == (500, PLACES_MOST)
+    assert masker.mask_object("first-secret " * 500).count == 500
 
 
 def test_values_of_the_largest_size() -> None:
