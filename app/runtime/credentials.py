@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from flask import request
@@ -82,21 +83,41 @@ def read_body() -> Callable[[], dict[str, Any]]:
     return lambda: body
 
 
+@dataclass(slots=True)
+class Caller:
+    """Who calls, and for what: nobody known, until a route has checked the token and says so."""
+
+    who: Who | None = None
+    run_id: str | None = None
+    node: str | None = None
+
+
 @contextmanager
 def refusals_audited(
     *, run_id: str | None = None, secret_id: str | None = None
-) -> Iterator[None]:
-    """Write the audit event of a refusal that passes through, in its own transaction."""
+) -> Iterator[Caller]:
+    """Write the audit event of a refusal that passes through, in its own transaction.
+
+    A known worker's refusal stands in the chain of its environment, with the secret it asked for.
+    Anybody else's stands in the installation's: who holds no key must not be able to fill the
+    history of a secret, so there the id is only the target.
+    """
+    caller = Caller()
     try:
-        yield
+        yield caller
     except TacitError as error:
-        data = {"reason": error.reason} if isinstance(error, TokenRefused) else {}
+        known = caller.who is not None
         note = AuditNote(
-            action=Action.WORKER_DENY, run_id=run_id, secret_id=secret_id, data=data,
+            action=Action.WORKER_DENY,
+            run_id=caller.run_id or run_id,
+            node=caller.node,
+            secret_id=secret_id if known else None,
+            target=None if known else secret_id,
+            data={"reason": error.reason} if isinstance(error, TokenRefused) else {},
         )
-        who = Who("worker", None, "unknown", None, request_id(), request.remote_addr)
+        nobody = Who("worker", None, "unknown", None, request_id(), request.remote_addr)
         with audit_or_nothing(), services().db.begin() as session:
-            audit.record_note(session, actor=who, note=note, code=error.code)
+            audit.record_note(session, actor=caller.who or nobody, note=note, code=error.code)
         raise
 
 

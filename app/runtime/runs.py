@@ -55,11 +55,12 @@ def end(run_id: str) -> Response:
 @contextmanager
 def _held(run_id: str) -> Iterator[tuple[Session, Held, Callable[[], dict[str, Any]]]]:
     """Open a transaction with the run locked under the request's token; gives the body too."""
-    with refusals_audited(run_id=run_id if is_id(run_id) else None):
+    with refusals_audited(run_id=run_id if is_id(run_id) else None) as caller:
         token, kid = read_token()
         body = read_body()
         with services().db.begin() as session:
             held, _ = hold_run(session, kid, token, RUN, run_id)
+            caller.who = describe_worker(held.worker, request_id(), request.remote_addr)
             yield session, held, body
 
 

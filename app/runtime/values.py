@@ -21,7 +21,7 @@ from app.keys.tokens import is_plain, refusal
 from app.runs.claims import may_use_secrets
 from app.runs.leases import hold_run, require_current
 from app.runs.workers import describe_worker
-from app.runtime.credentials import VALUE, audit_or_nothing, read_token, refusals_audited
+from app.runtime.credentials import VALUE, Caller, audit_or_nothing, read_token, refusals_audited
 from app.vault import Vault
 from app.vault.grants import Use, spend
 from app.vault.reveal import open_version
@@ -46,9 +46,10 @@ def value(secret_id: str) -> Response:
     held = services()
     if held.vault is None:
         raise Unavailable("vault_closed", "This process holds no master key.")
-    with refusals_audited(secret_id=secret_id if is_id(secret_id) else None):
+    with refusals_audited(secret_id=secret_id if is_id(secret_id) else None) as caller:
         token, kid = read_token()
-        vault, asked = held.vault, _Asked(token, kid, secret_id, request_id(), request.remote_addr)
+        vault = held.vault
+        asked = _Asked(token, kid, secret_id, caller, request_id(), request.remote_addr)
         wanted = request.args.getlist("version")
         with audit_or_nothing():
             handed = held.db.run(lambda session: _hand_out(session, vault, asked, wanted))
@@ -66,6 +67,7 @@ class _Asked:
     token: str
     kid: str
     secret_id: str
+    caller: Caller
     request_id: str
     address: str | None
 
@@ -79,7 +81,9 @@ class _Handed:
 
 def _hand_out(session: Session, vault: Vault, asked: _Asked, wanted: list[str]) -> _Handed:
     owner, claims = hold_run(session, asked.kid, asked.token, VALUE, None, *_CLAIMS)
+    who = describe_worker(owner.worker, asked.request_id, asked.address)
     use = _read_use(claims, asked.secret_id, wanted)
+    asked.caller.who, asked.caller.run_id, asked.caller.node = who, owner.run.id, use.node
     require_current(owner)
     refuse_frozen(session, owner.run.environment_id)
     if owner.run.cancel_requested:
@@ -93,7 +97,7 @@ def _hand_out(session: Session, vault: Vault, asked: _Asked, wanted: list[str]) 
     plaintext = open_version(session, vault, secret, version)
     audit.record(
         session,
-        actor=describe_worker(owner.worker, asked.request_id, asked.address),
+        actor=who,
         action=Action.SECRET_USE, secret_id=secret.id, flow_id=owner.run.flow_id,
         run_id=owner.run.id, node=use.node,
         data={"version": use.version, "attempt": use.attempt, "purpose": use.purpose},

@@ -39,11 +39,12 @@ MAX_REPORT = 16 * 1024
 @routes.post("/workers/heartbeat")
 def heartbeat() -> Response:
     """Note that a worker is there."""
-    with refusals_audited():
+    with refusals_audited() as caller:
         token, kid = read_token()
         body = read_body()
         with services().db.begin() as session:
             worker, _ = verify_worker_token(session, kid, token, WORKER)
+            caller.who = describe_worker(worker, request_id(), request.remote_addr)
             if request.content_length is None or request.content_length > MAX_REPORT:
                 raise Invalid("report_too_large", "A worker's report is up to 16 KiB.")
             mark_seen(session, worker, body())
@@ -68,16 +69,16 @@ def enroll() -> Response:
 def claim() -> Response:
     """Give a worker's fresh process a run, checked, with a key of its own."""
     held = services()
-    with refusals_audited():
+    with refusals_audited() as caller:
         token, kid = read_token()
         body = read_body()
         with held.db.begin() as session:
             worker, claims = verify_worker_token(session, kid, token, CLAIM, "run", "pub")
+            caller.who = who = describe_worker(worker, request_id(), request.remote_addr)
             body()
             run_id = claims["run"]
             if not isinstance(run_id, str) or not is_id(run_id):
                 raise refusal("run")
-            who = describe_worker(worker, request_id(), request.remote_addr)
             claimed = claim_run(session, worker, who, run_id, decode_public_key(claims["pub"]))
             last_seq = claimed.run.last_seq
     held.queue.publish(run_id, last_seq)
@@ -87,13 +88,13 @@ def claim() -> Response:
 @routes.post("/runs/<run_id>/lost")
 def lost(run_id: str) -> Response:
     """Fail a run whose process died, as its parent says."""
-    with refusals_audited(run_id=run_id if is_id(run_id) else None):
+    with refusals_audited(run_id=run_id if is_id(run_id) else None) as caller:
         token, kid = read_token()
         body = read_body()
         with services().db.begin() as session:
             worker, _ = verify_worker_token(session, kid, token, WORKER)
+            caller.who = who = describe_worker(worker, request_id(), request.remote_addr)
             number, reason = body().get("claim"), body().get("reason")
-            who = describe_worker(worker, request_id(), request.remote_addr)
             text = str(reason or "its process died").replace("\0", "")[:200]
             changed = lose_claim(
                 session, worker, who, run_id, number if type(number) is int else None, text

@@ -336,6 +336,23 @@ def test_a_cancelled_run(workshop: Workshop, runtime: RuntimeClient, held: HeldR
     refused(runtime.value(held), 403, "run_cancelled")
 
 
+def test_a_known_workers_refusal_stands_in_its_environment(
+    workshop: Workshop, runtime: RuntimeClient, held: HeldRun, events: Events
+) -> None:
+    grant = held.plan["grants"][0]
+    assert runtime.value(held).status_code == 200
+    refused(runtime.value(held), 409, "token_spent")
+    refused(runtime.value(held, "nonsense"), 401, "token_invalid")
+    _, known, unknown = events()
+    assert (known.chain, known.secret_id, known.run_id, known.node) == (
+        workshop.installation.environment_id, grant["secret_id"], held.id, "n0"
+    )
+    assert (known.actor_name, known.data) == (workshop.worker.name, {"code": "token_spent"})
+    # Who holds no key can't write into the history of a secret.
+    assert (unknown.chain, unknown.secret_id) == ("installation", None)
+    assert (unknown.actor_name, unknown.target) == ("unknown", grant["secret_id"])
+
+
 def test_a_finished_run(runtime: RuntimeClient, held: HeldRun) -> None:
     body: dict[str, Any] = {"state": "succeeded", "problem": None, "events": []}
     assert runtime.post(f"/runs/{held.id}/finish", held.token(), body).status_code == 200
