@@ -26,4 +26,5 @@ def list_flow_names(
     )
     if among is not None:
         query = query.where(Flow.id.in_(among))
-    return dict(session.execute(query.order_by(Flow.name).limit(limit)).tuples().all())
+    rows = session.execute(query.order_by(Flow.name).limit(limit))
+    return {row.id: row.name for row in rows}

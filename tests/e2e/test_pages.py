@@ -11,10 +11,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from app.accounts.freeze import freeze
 from app.accounts.scopes import Role
+from app.audit import Action, Who, record
 from app.ids import utcnow
+from app.runs import enrolment
 from app.runs import service as runs
-from app.runs.models import Run, RunEvent, RunNode
+from app.runs.models import Run, RunEvent, RunNode, Worker
+from app.runs.workers import mark_seen
+from app.vault import service as secrets
+from app.vault.models import Secret
 from tests.support.installation import PASSWORD, Installation, canary
 from tests.support.page_server import serve
 
@@ -33,6 +39,7 @@ class Site:
 
     origin: str
     email: str
+    user_id: str
     secret_id: str
     flow_id: str
     run_id: str
@@ -43,7 +50,9 @@ class Site:
             "/", "/flows", f"/flows/{self.flow_id}", "/secrets",
             "/secrets?q=nothing-like-it", "/secrets/new", f"/secrets/{self.secret_id}",
             "/runs", f"/runs/{self.run_id}", "/components",
-            "/settings", "/audit", "/nowhere",
+            "/settings", "/settings/sessions", "/settings/people", f"/settings/people/{self.user_id}",
+            "/settings/workers", "/settings/keys", "/settings/freeze", "/audit",
+            "/audit?action=secret.create&since=2020-01-01", "/nowhere",
         ]
 
 
@@ -51,7 +60,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A served installation with a secret, a flow and a failed run."""
     installation = Installation.make(tmp_path_factory.mktemp("pages") / "home")
-    _, email = installation.person(Role.ADMIN)
+    user_id, email = installation.person(Role.ADMIN)
     api = installation.api(installation.token())
     secret = api.post(
         "/secrets",
@@ -70,9 +79,40 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     }
     flow = api.post("/flows", json={"name": "Settlement", "graph": graph}).get_json()
     run_id = _failed_run(installation, flow["id"])
+    _fill(installation, api, secret["id"], flow["id"])
     with serve(installation) as origin:
-        yield Site(origin, email, secret["id"], flow["id"], run_id)
+        yield Site(origin, email, user_id, secret["id"], flow["id"], run_id)
     installation.services.close()
+
+
+def _fill(installation: Installation, api: Any, secret_id: str, flow_id: str) -> None:
+    """Put something on the pages of versions, rules, deleted secrets, workers and the freeze."""
+    operator, vault = installation.operator(), installation.services.vault
+    assert vault is not None
+    gone = api.post("/secrets", json={"name": "old/thing", "value": canary()}).get_json()["id"]
+    with installation.services.db.begin() as session:
+        for _ in range(3):
+            secrets.rotate_secret(session, operator, vault, secret_id, value=canary())
+        secrets.destroy_version(session, operator, secret_id, 1)
+        secrets.disable_version(session, operator, secret_id, 2)
+        rules = secrets.SecretChange(allowed_hosts=["api.stripe.com"], allowed_flows=[])
+        secrets.describe_secret(session, operator, secret_id, rules)
+        secrets.delete_secret(session, operator, gone)
+        session.get_one(Secret, secret_id).due_at = utcnow() - timedelta(days=12)
+        record(
+            session, actor=Who("worker", None, "worker-7", installation.environment_id),
+            action=Action.SECRET_USE, secret_id=secret_id, flow_id=flow_id, run_id=flow_id,
+            node="fetch", data={"version": 4},
+        )
+        worker = enrolment.make_key(session, operator, "worker-7")["worker_id"]
+        enrolment.make_code(session, operator, "worker-9")
+        freeze(session, operator, everywhere=False, reason="A token was seen in the open.")
+    with installation.services.db.begin() as session:
+        confinement = {"uid": 65534, "landlock": 0, "no_new_privs": True, "undumpable": True}
+        mark_seen(
+            session, session.get_one(Worker, worker),
+            {"version": "0.1.0", "confinement": confinement},
+        )
 
 
 def _failed_run(installation: Installation, flow_id: str) -> str:
@@ -300,4 +340,68 @@ def test_the_log_shows_chips_and_filters_by_level(browser: Browser, site: Site) 
     page.get_by_role("button", name="Errors", exact=True).click()
     assert log.locator(".log__line:visible").count() == 1
     assert page.get_by_role("link", name="Choose another").is_visible()
+    context.close()
+
+
+def test_a_version_is_disabled_and_undone_without_leaving_the_page(
+    browser: Browser, site: Site
+) -> None:
+    context, page, complaints = _open(browser, site)
+    page.goto(f"/secrets/{site.secret_id}")
+    page.evaluate("window.stayed = true")
+    page.get_by_role("button", name="Disable version 3").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Disable version 3")).to_be_visible()
+    page.get_by_role("button", name="Destroy version 3").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="Destroy version 3")).to_be_visible()
+    sure = dialog.get_by_role("button", name="Destroy v3")
+    assert sure.get_attribute("aria-disabled") == "true"
+    assert [one for one in _violations(page) if "dialog" in one] == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert page.evaluate("window.stayed") is True
+    assert complaints == []
+    context.close()
+
+
+def test_rules_say_what_they_would_stop_while_they_are_edited(
+    browser: Browser, site: Site
+) -> None:
+    context, page, complaints = _open(browser, site)
+    page.goto(f"/secrets/{site.secret_id}")
+    page.get_by_role("link", name="Edit the use rules").focus()
+    page.keyboard.press("Enter")
+    effect = page.locator("#rules-effect")
+    expect(effect).to_contain_text("Stops 1 of the 1 flow")
+    page.get_by_role("checkbox", name="Settlement").check()
+    expect(effect).to_contain_text("Stops no flow")
+    page.get_by_role("textbox", name="Allowed hosts").fill("http://nope/")
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.locator("#allowed_hosts")).to_be_focused()
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("link", name="Edit the use rules")).to_be_visible()
+    assert complaints == []
+    context.close()
+
+
+def test_tabs_and_filters_stay_on_the_page(browser: Browser, site: Site) -> None:
+    context, page, complaints = _open(browser, site)
+    page.goto("/secrets")
+    page.evaluate("window.stayed = true")
+    page.get_by_role("link", name="Deleted").click()
+    page.get_by_role("button", name="Restore old/thing").wait_for()
+    current = page.locator("#secret-tabs [aria-current=page]")
+    expect(current).to_have_text("Deleted")
+    page.get_by_role("link", name="Overdue").click()
+    expect(page.locator("#secret-list a.name")).to_have_text(["stripe/live/api-key"])
+    assert page.evaluate("window.stayed") is True
+    page.goto("/audit")
+    page.evaluate("window.stayed = true")
+    page.get_by_label("Secret", exact=True).fill("stripe/live/api-key")
+    page.wait_for_url("**secret=stripe**")
+    expect(page.locator("#audit-list tbody")).not_to_contain_text("worker.enroll")
+    assert page.evaluate("window.stayed") is True
+    assert complaints == []
     context.close()
