@@ -6,6 +6,10 @@ import shutil
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
+
+# What a page waits for may take longer where other tests share the machine.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

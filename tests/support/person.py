@@ -91,7 +91,10 @@ class Person:
 
     def wait_until_saved(self) -> None:
         """Wait until the editor says that everything is saved."""
-        expect(self.page.get_by_test_id("saved")).to_contain_text("Saved")
+        saved = self.page.get_by_test_id("saved")
+        # The words stay from the last time while a change waits; the state doesn't.
+        expect(saved).to_have_attribute("data-state", "saved")
+        expect(saved).to_contain_text("Saved")
 
     def state_of(self, node: str) -> str:
         """Return the state that a node shows."""
