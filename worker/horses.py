@@ -62,6 +62,7 @@ class Stable:
         self._control: socket.socket | None = None
         self._spares: dict[int, Horse] = {}
         self._exits: dict[int, int] = {}
+        self._ordered = 0  # spares asked for that were not born yet
 
     def start(self) -> None:
         """Start the zygote and ask for a first spare."""
@@ -74,7 +75,8 @@ class Stable:
         self._control = ours
         self._spares.clear()
         self._exits.clear()
-        self.order()
+        self._ordered = 0
+        self.refill()
 
     def stop(self) -> None:
         """End the zygote and every process it made."""
@@ -92,24 +94,33 @@ class Stable:
                 self._process.wait()
             self._process = None
 
-    def order(self) -> None:
-        """Ask for one more spare."""
+    def refill(self) -> None:
+        """See to it that there is a spare, or that one is on its way.
+
+        To be called when a run has ended: a fork, its TLS connection and its copies of pages
+        would take time from a run that is under way.
+
+        :raises ZygoteGone: there is nobody to ask.
+        """
+        if self._spares or self._ordered:
+            return
         try:
             messages.send(self._socket(), {"spawn": True})
         except OSError:
             raise ZygoteGone from None
+        self._ordered += 1
 
     def take(self) -> Horse:
-        """Return a spare that is ready, and ask for the next one.
+        """Return a spare that is ready.
 
         :raises ZygoteGone: none came.
         """
         give_up = time.monotonic() + START_SECONDS
+        self.refill()
         while True:
             for horse in list(self._spares.values()):
                 if horse.public:
                     del self._spares[horse.pid]
-                    self.order()
                     return horse
             self._look(give_up)
 
@@ -155,6 +166,7 @@ class Stable:
         if message is None:
             raise ZygoteGone
         if "spawned" in message:
+            self._ordered -= 1
             pid = int(message["spawned"])
             self._spares[pid] = Horse(pid, socket.socket(fileno=descriptors[0]))
         elif "exited" in message:
@@ -177,7 +189,7 @@ class Stable:
         log.warning("A spare process ended before it had a run (pid %d)", horse.pid)
         horse.sock.close()
         time.sleep(0.2)  # one that can't start at all must not become a storm of forks
-        self.order()
+        self.refill()
 
     def _socket(self) -> socket.socket:
         if self._control is None:

@@ -147,7 +147,7 @@ class Parent:
         """
         horse = self._take()
         self._horse = horse
-        claim: int | None = None
+        news: dict[str, Any] = {}
         try:
             ticket = self._identity.signer.sign(
                 "tacit:claim", {"run": run_id, "pub": horse.public}, now=self._client.now()
@@ -156,21 +156,21 @@ class Parent:
                 messages.send(horse.sock, {
                     "run": run_id, "ticket": ticket, "worker": self._identity.worker_id,
                 })
-            news = self._watch(horse, tick)
-            claim = news.get("claimed")
+            self._watch(horse, news, tick)
             status = self._stable.exit_status(horse)
         except BaseException:
             horse.kill()
-            self._report_lost(run_id, claim, STOPPED)
+            self._report_lost(run_id, news.get("claimed"), STOPPED)
             raise
         finally:
             self._horse = None
             horse.sock.close()
+        self._refill()
         if status == 0:
             return
         reason = _describe(status, news)
         log.error("The process of run %s ended early: %s", run_id, reason)
-        self._report_lost(run_id, claim, reason)
+        self._report_lost(run_id, news.get("claimed"), reason)
         raise RunLostByChild(reason)
 
     def _take(self) -> Horse:
@@ -182,9 +182,13 @@ class Parent:
             self._stable.start()
             return self._stable.take()
 
-    def _watch(self, horse: Horse, tick: Callable[[], None]) -> dict[str, Any]:
-        """Listen to a run's process until it ends; returns all that it said."""
-        news: dict[str, Any] = {}
+    def _refill(self) -> None:
+        if not self._asked:
+            with contextlib.suppress(ZygoteGone):  # the next run starts another one
+                self._stable.refill()
+
+    def _watch(self, horse: Horse, news: dict[str, Any], tick: Callable[[], None]) -> None:
+        """Listen to a run's process until it ends; what it says goes into ``news``."""
         while True:
             pause = TICK_SECONDS
             if self._drained is not None:
@@ -196,8 +200,10 @@ class Parent:
             if horse.sock in ready:
                 message, _ = messages.receive(horse.sock)
                 if message is None:
-                    return news
+                    return
                 news.update(message)
+                if "ended" in message:
+                    self._refill()
             elif not ready:
                 self._look_at_clock(horse, news)
                 tick()

@@ -301,8 +301,8 @@ def test_the_key_is_nowhere_in_the_processes_that_run(
             assert hidden.encode() not in environ + command
         if os.geteuid() == 0:
             assert not [key for key in keys if memory_holds(pid, key)]
-    if os.geteuid() == 0:  # where the key has to be, the search finds it
-        assert all(memory_holds(worker.process.pid, key) for key in keys)
+    if os.geteuid() == 0:  # where they have to be, the search finds them (the file's text may go)
+        assert all(memory_holds(worker.process.pid, key) for key in keys[1:])
 
 
 def test_sigterm_drains_and_leaves_nothing_behind(
@@ -404,17 +404,22 @@ def children_of(pid: int) -> list[int]:
 def processes_of(worker: WorkerProcess) -> tuple[list[int], list[int]]:
     """The zygote and its spares, once the worker is up and a spare waits for a run.
 
-    The test may be the first of its process: then the worker has only just been started.
+    The test may be the first of its process: then the worker has only just been started. Or a
+    run's process may be about to end: those that stay for two looks are the ones that wait.
     """
     assert worker.process is not None
     until = time.monotonic() + 20
+    before: tuple[list[int], list[int]] | None = None
     while True:
         zygote = [pid for pid in children_of(worker.process.pid) if alive(pid)]
         spares = [pid for parent in zygote for pid in children_of(parent) if alive(pid)]
-        if "Runs are confined" in worker.words() and len(zygote) == len(spares) == 1:
-            return zygote, spares
+        found = (zygote, spares)
+        ready = "Runs are confined" in worker.words() and len(zygote) == len(spares) == 1
+        if ready and found == before:
+            return found
+        before = found
         assert time.monotonic() < until, worker.words()
-        time.sleep(0.05)
+        time.sleep(0.5)
 
 
 def busy_children(worker: WorkerProcess) -> list[int]:
