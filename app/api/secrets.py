@@ -14,7 +14,9 @@ from app.api.shapes_versions import (
     SecretShown,
     VersionOut,
 )
-from app.errors import Unavailable
+from app.audit import Action, AuditNote
+from app.errors import Denied, Unavailable
+from app.http.browsers import sent_by_browser
 from app.http.identity import current_actor
 from app.http.services import services
 from app.http.work import unit_of_work
@@ -91,8 +93,18 @@ def get_secret(secret_id: str, query_data: SecretQuery) -> Response:
         return reply(shown, revision=view.revision, leave_out={"value", *hidden})
     # In a transaction of its own: the audit event is committed before the value leaves.
     with unit_of_work(services().db, actor) as session:
+        _refuse_browser(secret_id)
         shown.value = reveal_for_token(session, actor, _vault(), secret_id, number)
     return reply(shown, revision=view.revision, leave_out=hidden)
+
+
+def _refuse_browser(secret_id: str) -> None:
+    if sent_by_browser():
+        raise Denied(
+            "browser_refused",
+            "A value goes to programs only: leave out cookies, Origin and Sec-Fetch headers.",
+            audit=AuditNote(action=Action.SECRET_REVEAL, secret_id=secret_id),
+        )
 
 
 @api.patch("/secrets/<id:secret_id>")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
-from sqlalchemy import column, inspect, select, table
+from sqlalchemy import column, inspect, make_url, select, table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,7 @@ def ensure_keys(config: Config) -> None:
         a file is unsafe. Nothing is written then.
     :raises Unavailable: a key provider can't be reached.
     """
-    if config.is_sqlite and not (config.home / "tacit.db").exists():
+    if config.is_sqlite and not _sqlite_file(config).exists():
         _make_keys(config)
         return
     engine = build_engine(config.database_url)
@@ -85,6 +86,10 @@ def _check_seal_key(name: str, needed: set[str], held: Collection[str]) -> None:
             f"The key file {name} is not this database's: it needs the key {key_id}, and there is "
             f"{', '.join(held)}. Put the right key file back.",
         )
+
+
+def _sqlite_file(config: Config) -> Path:
+    return Path(make_url(config.database_url).database or config.home / "tacit.db")
 
 
 def _make_keys(config: Config) -> None:

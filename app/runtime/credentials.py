@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from app import audit
 from app.audit import Action, AuditNote, Who
 from app.errors import Denied, TacitError, Unavailable
+from app.http.browsers import sent_by_browser
 from app.http.problems import request_id
 from app.http.services import services
 from app.keys.tokens import TokenRefused, key_id_of, refusal
@@ -25,9 +26,6 @@ RUN = "tacit:run"
 VALUE = "tacit:secret-value"
 
 _log = logging.getLogger("tacit.runtime")
-
-_BROWSER = frozenset({"cookie", "origin"})
-_BROWSER_PREFIXES = ("sec-fetch-", "access-control-request-")
 
 
 def read_token() -> tuple[str, str]:
@@ -50,12 +48,7 @@ def refuse_browser() -> None:
 
     :raises Denied: ``browser_refused``.
     """
-    names = {name.lower() for name, _ in request.headers}
-    if (
-        names & _BROWSER
-        or any(name.startswith(_BROWSER_PREFIXES) for name in names)
-        or not request.args.keys() <= {"version"}
-    ):
+    if sent_by_browser() or not request.args.keys() <= {"version"}:
         raise Denied(
             "browser_refused",
             "The runtime listener answers workers only: leave out cookies and browser headers, "

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action, AuditNote
-from app.errors import Denied, NotFound, Unavailable
+from app.errors import Denied, Locked, NotFound, Unavailable
 from app.ids import is_id, utcnow
 from app.vault.models import Secret, SecretBlob, SecretVersion
 from app.vault.vault import Vault
@@ -78,6 +79,7 @@ def reveal_for_token(
 
     :param version: None for the active one.
     :raises Denied: the actor isn't a token, or lacks the scope.
+    :raises Locked: ``frozen``.
     :raises NotFound: there is no such secret or version here, or it can't be used.
     """
     note = AuditNote(action=Action.SECRET_REVEAL, secret_id=secret_id if is_id(secret_id) else None)
@@ -86,6 +88,11 @@ def reveal_for_token(
         raise Denied(
             "value_needs_token", "A browser never gets a value. Use an API token.", audit=note
         )
+    try:
+        refuse_frozen(session, actor.environment_id)
+    except Locked as error:
+        error.audit = note
+        raise
     secret = session.scalar(
         select(Secret)
         .where(
