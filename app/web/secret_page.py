@@ -209,13 +209,12 @@ def _accesses(session: Session, actor: Actor, secret_id: str) -> dict[str, Any]:
     cursor = request.args.get("accesses") or None
     page = service.list_accesses(session, actor, secret_id, cursor=cursor, limit=_ACCESSES)
 
-    def link(**at: str) -> str:
-        return url_for("pages.secret_accesses", secret_id=secret_id, **at)
-
+    newest = url_for("pages.secret_accesses", secret_id=secret_id)
+    older = url_for("pages.secret_accesses", secret_id=secret_id, accesses=page.next_cursor)
     return {
         "accesses": page.items,
-        "accesses_first": link() if cursor else None,
-        "accesses_next": link(accesses=page.next_cursor) if page.next_cursor else None,
+        "accesses_first": newest if cursor else None,
+        "accesses_next": older if page.next_cursor else None,
     }
 
 

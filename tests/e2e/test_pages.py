@@ -50,8 +50,9 @@ class Site:
             "/", "/flows", f"/flows/{self.flow_id}", "/secrets",
             "/secrets?q=nothing-like-it", "/secrets/new", f"/secrets/{self.secret_id}",
             "/runs", f"/runs/{self.run_id}", "/components",
-            "/settings", "/settings/sessions", "/settings/people", f"/settings/people/{self.user_id}",
-            "/settings/workers", "/settings/keys", "/settings/freeze", "/audit",
+            "/settings", "/settings/sessions", "/settings/people",
+            f"/settings/people/{self.user_id}", "/settings/workers", "/settings/keys",
+            "/settings/freeze", "/audit",
             "/audit?action=secret.create&since=2020-01-01", "/nowhere",
         ]
 
@@ -313,11 +314,11 @@ def test_a_deletion_waits_for_the_exact_name(browser: Browser, site: Site) -> No
     context, page, _ = _open(browser, site)
     page.goto(f"/secrets/{site.secret_id}")
     button = page.get_by_role("button", name="Delete stripe/live/api-key")
-    page.get_by_label("Type stripe/live/api-key to confirm").fill("stripe/live")
+    page.get_by_role("textbox", name="Type stripe/live/api-key to confirm").fill("stripe/live")
     assert button.get_attribute("aria-disabled") == "true"
     button.click(force=True)
     assert page.url.endswith(site.secret_id)
-    page.get_by_label("Type stripe/live/api-key to confirm").fill("stripe/live/api-key")
+    page.get_by_role("textbox", name="Type stripe/live/api-key to confirm").fill("stripe/live/api-key")
     assert button.get_attribute("aria-disabled") == "false"
     context.close()
 
