@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -37,8 +38,7 @@ def fork(name: str, log: Path, body: Callable[[], None]) -> int:
     which then stops its children in order.
     """
     parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     pid = os.fork()
     if pid:
         return pid
@@ -52,8 +52,7 @@ def fork(name: str, log: Path, body: Callable[[], None]) -> int:
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(status)
 
 
@@ -113,6 +112,12 @@ def forbid_core_dumps() -> None:
 def become_undumpable() -> None:
     """Shut this process's memory to other processes of the same user."""
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def _settle(name: str, log: Path, parent: int) -> None:

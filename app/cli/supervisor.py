@@ -63,8 +63,11 @@ class Supervisor:
     def listen(self) -> None:
         """Take over the signals; to be called once, in the main thread."""
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_request)
+        # Whoever started this with nohup wants it to outlive the terminal.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._on_request)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
 
     def add(self, child: Child) -> None:

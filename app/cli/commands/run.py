@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,7 @@ def up(port: int | None, runtime_port: int | None, live_port: int | None) -> Non
     # Taken out of the environment before there is any child that could inherit them.
     email, password = (take_variable(name) for name in _ADMIN)
     admin = FirstAdmin(email, password) if email and password else None
-    Installation(config, admin, lambda line: click.echo(line)).run()
+    Installation(config, admin, _say).run()
 
 
 @click.command()
@@ -103,6 +104,12 @@ def migrate() -> None:
     installation.ensure_keys(config)
     upgrade(config)
     click.echo("The database is up to date.")
+
+
+def _say(line: str) -> None:
+    # Nobody may be reading any more; that is no reason to stop.
+    with contextlib.suppress(OSError):
+        click.echo(line)
 
 
 def _bracketed(address: str) -> str:

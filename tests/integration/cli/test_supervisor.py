@@ -162,3 +162,18 @@ def test_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     process.terminate()
     process.wait(10)
     assert not _alive(pid)
+
+
+def test_hang_up_is_ignored_where_it_was_before(tmp_path: Path) -> None:
+    code = _HEAD + textwrap.dedent(_TWO)
+    process = subprocess.Popen(
+        ["nohup", sys.executable, "-c", code, str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )
+    pids = [_pid(tmp_path, "first"), _pid(tmp_path, "second")]
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    assert all(_alive(pid) for pid in pids)
+    process.terminate()
+    assert process.wait(10) == 0
