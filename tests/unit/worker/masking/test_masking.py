@@ -141,7 +141,7 @@ def test_no_form_gets_through(value: str, before: str, after: str) -> None:
         repr(data)[2:-1], urllib.parse.quote(value, safe=""), urllib.parse.quote(value),
         urllib.parse.quote_plus(value), urllib.parse.quote(urllib.parse.quote(value, safe="")),
         html.escape(value), html.escape(value, quote=False), data.hex(), data.hex().upper(),
-        value.replace("'", "''"), value.replace('"', '""'), shlex.quote(value).strip("'"),
+        value.replace("'", "''"), value.replace('"', '""'), shlex.quote(value),
         base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode(),
         base64.b64encode(data).decode().rstrip("="),
         json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
