@@ -27,6 +27,7 @@ from app.api.shapes_versions import FlowActivate, FlowVersionList, FlowVersionOu
 from app.errors import Invalid
 from app.flows import activation
 from app.flows import service as flows_service
+from app.flows.graph import parse_graph
 from app.flows.service import FlowView
 from app.http.identity import current_actor
 from app.http.services import services
@@ -81,6 +82,8 @@ def save_flow(flow_id: str, json_data: FlowSave) -> Response:
     actor = current_actor()
     revision = if_match()
     if actor.kind == "session" and revision is None:
+        # What is impossible in the graph is said first: the words that the canvas shows.
+        parse_graph(json_data.graph)
         raise Invalid(
             "if_match_required",
             "Say in If-Match which revision of the flow this changes: the ETag that it was read "
