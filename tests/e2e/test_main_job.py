@@ -275,7 +275,7 @@ def _delete_secret(person: Person) -> None:
     person.open_menu("Secrets")
     page.get_by_role("link", name="echo_token").click()
     expect(page.get_by_text("1 flow uses it")).to_be_visible()
-    page.get_by_label("Type echo_token to confirm").fill("echo_token")
+    page.get_by_role("textbox", name="Type echo_token to confirm").fill("echo_token")
     page.get_by_role("button", name="Delete echo_token").click()
     page.wait_for_url("**/secrets")
 

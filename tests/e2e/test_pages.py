@@ -314,11 +314,12 @@ def test_a_deletion_waits_for_the_exact_name(browser: Browser, site: Site) -> No
     context, page, _ = _open(browser, site)
     page.goto(f"/secrets/{site.secret_id}")
     button = page.get_by_role("button", name="Delete stripe/live/api-key")
-    page.get_by_role("textbox", name="Type stripe/live/api-key to confirm").fill("stripe/live")
+    typed = page.get_by_role("textbox", name="Type stripe/live/api-key to confirm")
+    typed.fill("stripe/live")
     assert button.get_attribute("aria-disabled") == "true"
     button.click(force=True)
     assert page.url.endswith(site.secret_id)
-    page.get_by_role("textbox", name="Type stripe/live/api-key to confirm").fill("stripe/live/api-key")
+    typed.fill("stripe/live/api-key")
     assert button.get_attribute("aria-disabled") == "false"
     context.close()
 
