@@ -75,11 +75,12 @@ class Claimed:
 
 
 def claim_run(
-    session: Session, worker: Worker, who: Who, run_id: str, public_key: bytes
+    session: Session, worker: Worker, who: Who, run_id: str, public_key: bytes, *, key_id: str
 ) -> Claimed:
     """Give a worker a queued run, checked, with a claim of its own.
 
     :param public_key: the Ed25519 key that was made for this claim, raw.
+    :param key_id: the worker's enrolled key that signed the ticket.
     :raises NotFound: there is no such run in the worker's environment.
     :raises Locked: ``frozen``; the run stays queued.
     """
@@ -95,7 +96,8 @@ def claim_run(
     run.started_at = now
     run.deadline = now + RUN_TIME
     claim = RunClaim(
-        run_id=run.id, number=run.fence, kid=new_id(), public_key=public_key, worker_id=worker.id
+        run_id=run.id, number=run.fence, kid=new_id(), public_key=public_key, worker_id=worker.id,
+        worker_key_id=key_id,
     )
     session.add(claim)
     append_own(session, run, f"Worker {worker.name} took the run", state=RunState.CHECKING)

@@ -149,7 +149,7 @@ def revoke_worker(session: Session, actor: Actor, worker_id: str) -> Worker:
 
 
 def revoke_key(session: Session, actor: Actor, key_id: str) -> None:
-    """Revoke one key of a worker, after a newer one took over.
+    """Revoke one key of a worker; runs that were claimed with it get nothing any more.
 
     :raises Denied: the actor lacks ``workers:manage``.
     :raises NotFound: there is no such key in this environment.

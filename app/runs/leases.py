@@ -16,7 +16,7 @@ from app.ids import is_id, utcnow
 from app.keys.tokens import refusal, verify_token
 from app.runs.claims import LEASE, RUN_TIME
 from app.runs.events import append_batch, append_own, read_problem
-from app.runs.models import Run, RunClaim, RunNode, Worker
+from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
 from app.runs.states import CLAIMED, RunState
 
 _ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
@@ -40,17 +40,18 @@ def hold_run(
     :raises Unauthenticated: the token does not hold, or is another run's.
     """
     found = session.execute(
-        select(RunClaim, Worker, Run)
+        select(RunClaim, Worker, WorkerKey, Run)
         .join(Worker, Worker.id == RunClaim.worker_id)
+        .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
         .join(Run, Run.id == RunClaim.run_id)
         .where(RunClaim.kid == kid)
         .with_for_update(of=Run)
     ).one_or_none() if is_id(kid) else None
     if found is None:
         raise refusal("unknown_kid")
-    claim, worker, run = found
+    claim, worker, key, run = found
     claims = verify_token(token, claim.public_key, audience, ("run", "claim", *required))
-    if worker.revoked_at is not None:
+    if worker.revoked_at is not None or key.revoked_at is not None:
         raise refusal("revoked_kid")
     named = (claims["iss"], claims["sub"], claims["run"], claims["claim"])
     if named != (claim.kid, worker.id, claim.run_id, claim.number):

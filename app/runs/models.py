@@ -54,17 +54,23 @@ class Run(Sealed, Base):
 
 
 class RunClaim(Sealed, Base):
-    """A worker's claim of a run, with the public key that was made for it."""
+    """A worker's claim of a run, with the public key that was made for it.
+
+    :ivar worker_key_id: the enrolled key that signed the ticket; revoked, it takes the claim along.
+    """
 
     __tablename__ = "run_claims"
     __table_args__ = (UniqueConstraint("kid"),)
-    SEALED: ClassVar[tuple[str, ...]] = ("run_id", "number", "kid", "public_key", "worker_id")
+    SEALED: ClassVar[tuple[str, ...]] = (
+        "run_id", "number", "kid", "public_key", "worker_id", "worker_key_id",
+    )
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     kid: Mapped[str] = mapped_column(Id)
     public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
     worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    worker_key_id: Mapped[str] = mapped_column(ForeignKey("worker_keys.id"))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

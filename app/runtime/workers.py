@@ -79,7 +79,8 @@ def claim() -> Response:
             run_id = claims["run"]
             if not isinstance(run_id, str) or not is_id(run_id):
                 raise refusal("run")
-            claimed = claim_run(session, worker, who, run_id, decode_public_key(claims["pub"]))
+            public_key = decode_public_key(claims["pub"])
+            claimed = claim_run(session, worker, who, run_id, public_key, key_id=kid)
             last_seq = claimed.run.last_seq
     held.queue.publish(run_id, last_seq)
     return jsonify(_plan(claimed))

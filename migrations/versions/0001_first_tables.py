@@ -577,12 +577,18 @@ def upgrade() -> None:
         sa.Column("kid", sa.String(length=36), nullable=False),
         sa.Column("public_key", sa.LargeBinary(length=32), nullable=False),
         sa.Column("worker_id", sa.String(length=36), nullable=False),
+        sa.Column("worker_key_id", sa.String(length=36), nullable=False),
         sa.Column("created_at", app.db.UtcDateTime(), nullable=False),
         sa.Column("mac_key_id", sa.String(length=16), nullable=False),
         sa.Column("row_mac", sa.LargeBinary(length=32), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_claims_run_id_runs")),
         sa.ForeignKeyConstraint(
             ["worker_id"], ["workers.id"], name=op.f("fk_run_claims_worker_id_workers")
+        ),
+        sa.ForeignKeyConstraint(
+            ["worker_key_id"],
+            ["worker_keys.id"],
+            name=op.f("fk_run_claims_worker_key_id_worker_keys"),
         ),
         sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_run_claims")),
         sa.UniqueConstraint("kid", name=op.f("uq_run_claims_kid")),

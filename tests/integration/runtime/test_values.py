@@ -16,13 +16,13 @@ from app.accounts.scopes import Role, Scope
 from app.audit.models import AuditEvent
 from app.factory import create_runtime_app
 from app.ids import new_id
-from app.runs.enrolment import revoke_worker
+from app.runs.enrolment import revoke_key, revoke_worker
 from app.runs.models import Run
 from app.runs.service import cancel_run
 from app.vault import service as secrets
 from app.vault.models import SpentToken
 from tests.support.installation import ORIGIN, canary
-from tests.support.runs import HeldRun, RuntimeClient, SigningWorker, Workshop
+from tests.support.runs import HeldRun, RuntimeClient, SigningWorker, Workshop, fetching
 from tests.support.signing import ABSENT, claims_of, sign
 
 Events = Callable[[], list[AuditEvent]]
@@ -472,6 +472,25 @@ def test_a_revoked_worker(workshop: Workshop, runtime: RuntimeClient) -> None:
     refused(runtime.value(held), 401, "token_invalid")
     # The other worker's run goes on.
     assert runtime.value(flow).status_code == 200
+
+
+def test_a_revoked_key_takes_its_claims_along(
+    workshop: Workshop, runtime: RuntimeClient
+) -> None:
+    """A worker may have two keys; who stole one must not go on with what was claimed with it."""
+    installation = workshop.installation
+    name = f"w-{new_id()}"
+    old, new = SigningWorker.enrol(installation, name), SigningWorker.enrol(installation, name)
+    assert old.id == new.id
+    secret = workshop.secret()
+    flow = workshop.flow(fetching(secret.name))
+    first, second = (runtime.claim(worker, workshop.run(flow).id) for worker in (old, new))
+    with installation.services.db.begin() as session:
+        revoke_key(session, workshop.actor(), old.key_id)
+    refused(runtime.value(first), 401, "token_invalid")
+    heartbeat = runtime.post(f"/runs/{first.id}/heartbeat", first.token())
+    refused(heartbeat, 401, "token_invalid")
+    assert runtime.value(second).status_code == 200
 
 
 def test_a_frozen_environment(workshop: Workshop, runtime: RuntimeClient, held: HeldRun) -> None:
