@@ -25,7 +25,7 @@ _DEEDS = {
     "enable": service.enable_version,
 }
 _DONE = {
-    "activate": "Version {number} is active. Runs take it from their next fetch.",
+    "activate": "Version {number} is active. The next runs take it.",
     "disable": "Version {number} is disabled. Its value is denied at once.",
     "enable": "Version {number} is enabled.",
 }

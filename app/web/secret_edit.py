@@ -68,7 +68,7 @@ def change_rules(secret_id: str) -> Answer:
     form = request.form
     try:
         change = SecretChange(allowed_hosts=_hosts(form), allowed_flows=_flows(form))
-        return _change(secret_id, change, "The use rules are saved. They hold from the next fetch.")
+        return _change(secret_id, change, "The use rules are saved. The next runs follow them.")
     except Stale as error:
         moment = Moment(stale=stale_form(error, "Save mine over it"))
         return show_whole(secret_id, moment, error.status)
