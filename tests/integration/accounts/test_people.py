@@ -9,6 +9,7 @@ from app.accounts import service as accounts
 from app.accounts.actor import Actor
 from app.accounts.scopes import ALL_SCOPES, ROLE_SCOPES, Role, Scope
 from app.errors import Conflict, Denied, Invalid, NotFound
+from app.ids import utcnow
 from tests.support.installation import PASSWORD, Installation
 
 
@@ -17,7 +18,8 @@ def _actor_of(installation: Installation, user_id: str, environment_id: str | No
     with installation.services.db.read() as session:
         scopes = accounts.scopes_of(session, user_id, where)
     return Actor(
-        kind="session", name="someone", environment_id=where, scopes=scopes, user_id=user_id
+        kind="session", name="someone", environment_id=where, scopes=scopes, user_id=user_id,
+        authenticated_at=utcnow(),
     )
 
 
@@ -59,6 +61,7 @@ def test_a_grant_for_the_installation_holds_everywhere(installation: Installatio
 
 
 def test_a_disabled_person_may_nothing(installation: Installation) -> None:
+    installation.person(Role.ADMIN)  # the last one can't be disabled
     user_id, _ = installation.person(Role.ADMIN)
     with installation.services.db.begin() as session:
         accounts.set_disabled(session, installation.operator(), user_id, True)

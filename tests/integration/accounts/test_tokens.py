@@ -71,7 +71,7 @@ def test_no_token_has_a_scope_that_its_owner_lacks(installation: Installation) -
 def test_what_no_longer_holds_is_refused_in_the_same_words(
     installation: Installation, how: str
 ) -> None:
-    user_id, _ = installation.person(Role.ADMIN)
+    user_id, _ = installation.person(Role.VIEWER)
     text = installation.token("flows:read", user_id=user_id,
                               expires_at=utcnow() + timedelta(hours=1))
     actor = _actor(installation, text)

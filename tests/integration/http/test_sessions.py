@@ -93,7 +93,7 @@ def test_limits_in_time(
 
 
 def test_a_disabled_person_is_out_at_once(installation: Installation) -> None:
-    user_id, email = installation.person(Role.ADMIN)
+    user_id, email = installation.person(Role.VIEWER)
     browser = installation.browser()
     browser.sign_in(email)
     with installation.services.db.begin() as session:
