@@ -56,7 +56,7 @@ def activate_flow(
         raise Invalid("note_too_long", f"A note has {MAX_NOTE} characters at most.", field="note")
     graph = parse_graph(flow.graph)
     references = secret_references(graph)
-    problems = problems_of(session, actor.environment_id, graph, flow.id)
+    problems = problems_of(session, actor, graph, flow.id)
     if not (actor.may(Scope.SECRETS_USE) or actor.may(Scope.SECRETS_MANAGE)):
         denied = (secret_problem("denied", reference) for reference in references)
         problems += [problem for problem in denied if problem is not None]

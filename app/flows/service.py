@@ -75,7 +75,7 @@ def create_flow(
     audit.record(
         session, actor=actor.who(), action=Action.FLOW_CREATE, flow_id=flow.id, target=flow.name
     )
-    return _view(session, flow)
+    return _view(session, actor, flow)
 
 
 def list_flows(
@@ -108,7 +108,7 @@ def list_flows(
         name, last = decode_cursor(cursor, 2)
         query = query.where(or_(Flow.name > name, (Flow.name == name) & (Flow.id > last)))
     rows = list(session.scalars(query.order_by(Flow.name, Flow.id).limit(limit + 1)))
-    items = [_view(session, row) for row in rows[:limit]]
+    items = [_view(session, actor, row) for row in rows[:limit]]
     following = encode_cursor(items[-1].name, items[-1].id) if len(rows) > limit else None
     return Page(items, following)
 
@@ -120,7 +120,7 @@ def get_flow(session: Session, actor: Actor, flow_id: str) -> FlowView:
     :raises NotFound: there is none in this environment.
     """
     actor.require(Scope.FLOWS_READ)
-    return _view(session, get_row(session, actor, flow_id))
+    return _view(session, actor, get_row(session, actor, flow_id))
 
 
 def save_flow(
@@ -161,7 +161,7 @@ def save_flow(
             target=flow.name, data={"revision": flow.revision},
         )
         session.flush()
-    return _view(session, flow)
+    return _view(session, actor, flow)
 
 
 def delete_flow(
@@ -192,20 +192,24 @@ def validate_graph_for(
     :raises Invalid: the graph is impossible.
     """
     actor.require(Scope.FLOWS_READ)
-    return problems_of(session, actor.environment_id, parse_graph(graph), flow_id)
+    return problems_of(session, actor, parse_graph(graph), flow_id)
 
 
 def problems_of(
-    session: Session, environment_id: str, graph: Graph, flow_id: str | None
+    session: Session, actor: Actor, graph: Graph, flow_id: str | None
 ) -> list[Problem]:
-    """Return what is unfinished in a graph, its secrets' names looked up in the environment."""
+    """Return what is unfinished in a graph, its secrets' names looked up in the environment.
+
+    Other names are suggested only to who may list them.
+    """
+    place = actor.environment_id
     wanted = [(reference.name, reference.version) for reference in secret_references(graph)]
-    found = resolve(session, environment_id, wanted, flow_id=flow_id) if wanted else {}
+    found = resolve(session, place, wanted, flow_id=flow_id) if wanted else {}
     return find_problems(
         graph,
         registry(),
         lambda name, version: found[name, version].status,
-        closest_name(session, environment_id),
+        closest_name(session, place) if actor.may(Scope.SECRETS_READ) else None,
     )
 
 
@@ -268,8 +272,8 @@ def _note_uses(session: Session, flow: Flow) -> None:
     )
 
 
-def _view(session: Session, flow: Flow) -> FlowView:
-    problems = problems_of(session, flow.environment_id, parse_graph(flow.graph), flow.id)
+def _view(session: Session, actor: Actor, flow: Flow) -> FlowView:
+    problems = problems_of(session, actor, parse_graph(flow.graph), flow.id)
     return FlowView(
         id=flow.id,
         name=flow.name,

@@ -187,7 +187,9 @@ def _find_problems(
     found: Mapping[str, Resolved],
 ) -> list[Problem]:
     allowed = not references or may_use_secrets(session, run)
-    closest = closest_name(session, run.environment_id)
+    # Other names are suggested only to who may list them.
+    reads = Scope.SECRETS_READ in _scopes(session, run)
+    closest = closest_name(session, run.environment_id) if reads else None
     problems = []
     for reference in references:
         status: SecretStatus = found[reference.node].status

@@ -56,7 +56,7 @@ def start_run(
     refuse_frozen(session, actor.environment_id)
     flow, snapshot = version_to_run(session, actor, flow_id, version)
     graph = parse_graph(snapshot.graph)
-    problems = problems_of(session, actor.environment_id, graph, flow.id)
+    problems = problems_of(session, actor, graph, flow.id)
     blocking = [p for p in problems if p.severity == "error" and p.code not in UNRESOLVED]
     if blocking:
         raise _unfinished(flow, blocking)

@@ -264,6 +264,34 @@ def test_problems_follow_the_secrets(workshop: Workshop, actor: Actor) -> None:
     assert "one" in problem.message
 
 
+def test_names_are_suggested_only_to_who_may_list_them(
+    workshop: Workshop, actor: Actor
+) -> None:
+    from app.vault import NewSecret
+    from app.vault import service as secrets
+    from tests.support.installation import canary
+
+    vault = workshop.installation.services.vault
+    assert vault is not None
+    with workshop.installation.services.db.begin() as session:
+        new = NewSecret(name="stripe_live_key", value=canary())
+        secrets.create_secret(session, actor, vault, new)
+    document = fetching("stripe_live_kay")
+    made = create(workshop, actor, graph=document)
+    assert "stripe_live_key" in repr(made.problems)
+    blind = workshop.actor(
+        environment_id=actor.environment_id,
+        scopes=frozenset({Scope.FLOWS_READ, Scope.FLOWS_MANAGE}),
+    )
+    for problems in (
+        get(workshop, blind, made.id).problems,
+        _validate(workshop, blind, document),
+        save(workshop, blind, made.id, graph=document, name="x").problems,
+    ):
+        assert [item.code for item in problems] == ["secret_missing"]
+        assert "stripe_live_key" not in repr(problems)
+
+
 def test_lists(workshop: Workshop, actor: Actor) -> None:
     made = [create(workshop, actor, name=name) for name in ("b", "a", "b", "C 50%")]
 
