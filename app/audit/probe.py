@@ -13,6 +13,9 @@ from app.ids import new_id, utcnow
 PATIENCE = 1000
 """Milliseconds to wait for a lock. A value would wait longer; who asks for readiness does not."""
 
+ROOM = 32768
+"""Bytes of the trial's event: what a value's rows need, whatever room their pages have left."""
+
 
 def try_audit(engine: Engine) -> None:
     """Insert an event, take it back, and commit: a lock, a full disk or a refusal shows.
@@ -30,7 +33,7 @@ def try_audit(engine: Engine) -> None:
             {
                 "id": new_id(), "chain": "probe", "seq": 0, "at": utcnow(),
                 "actor_kind": "system", "actor_name": "probe", "action": "probe",
-                "outcome": "ok", "data": {}, "key_id": "", "mac": b"\0" * 32,
+                "outcome": "ok", "data": {"": "." * ROOM}, "key_id": "", "mac": b"\0" * 32,
             },
         )
         undone.rollback()

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, current_app, g, json, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 
-from app.errors import TacitError, TooLarge, Unauthenticated
+from app.errors import TacitError, TooLarge, Unauthenticated, Unavailable
 from app.ids import new_id
 
 MIMETYPE = "application/problem+json"
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
     """Answer every error of the application through this module."""
     app.register_error_handler(TacitError, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(OperationalError, _answer_database)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -128,6 +130,18 @@ def _answer_http(error: HTTPException) -> Response:
         status, ("request_refused", f"{HTTP_STATUS_CODES.get(status, 'Refused')}.")
     )
     return respond(problem(status, code, detail), headers)
+
+
+def _answer_database(error: OperationalError) -> Response:
+    """Answer for a database that is locked, full or away: nothing was done, nothing is told."""
+    _log.error("database_unavailable", extra={"error": type(error.orig).__name__})
+    return _answer_refusal(
+        Unavailable(
+            "database_unavailable",
+            "The database takes no changes now: it is locked, full or away. Nothing was done. Try "
+            "again; if it stays, an operator finds out why with “tacit doctor”.",
+        )
+    )
 
 
 def _answer_unexpected(error: Exception) -> Response:
