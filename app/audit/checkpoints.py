@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy.orm import Session
 
@@ -38,12 +39,12 @@ class CheckpointFile:
         if not checkpoint["chains"] or checkpoint["chains"] == self._chains:
             return False
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        line = json.dumps(checkpoint, sort_keys=True) + "\n"
-        opened = os.open(
-            self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        with os.fdopen(opened, "ab", buffering=0) as file:
-            file.write(line.encode())
+        line = (json.dumps(checkpoint, sort_keys=True) + "\n").encode()
+        opened = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(opened, "r+b", buffering=0) as file:
+            _drop_cut_line(file)
+            if file.write(line) != len(line):
+                raise OSError("the checkpoint was not written whole")
             os.fsync(file.fileno())
         self._chains = checkpoint["chains"]
         return True
@@ -51,8 +52,21 @@ class CheckpointFile:
     def _read_last(self) -> Any:
         try:
             with self._path.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-                return json.loads(file.read().splitlines()[-1])["chains"]
+                lines = _tail(file).rpartition(b"\n")[0].splitlines()
+            return json.loads(lines[-1])["chains"]
         except (FileNotFoundError, IndexError, ValueError, KeyError, TypeError):
-            # A line that was cut by a crash is passed over: the next one follows it.
             return None
+
+
+def _tail(file: BinaryIO | FileIO) -> bytes:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+    return file.read()
+
+
+def _drop_cut_line(file: FileIO) -> None:
+    """Take off the end what a crash or a full disk left of a line: it is no checkpoint, and the
+    next one must not go on in it.
+    """
+    left = len(_tail(file).rpartition(b"\n")[2])
+    if left:
+        file.truncate(file.seek(0, os.SEEK_END) - left)
