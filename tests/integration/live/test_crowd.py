@@ -9,6 +9,7 @@ import time
 
 from app.accounts.scopes import Role
 from tests.integration.live.conftest import GoingRun, going_run
+from tests.support.apart import run_apart
 from tests.support.installation import Installation
 from tests.support.live_process import Live
 
@@ -70,7 +71,7 @@ def test_two_hundred_viewers(live: Live, installation: Installation, run: GoingR
             await asyncio.to_thread(run.end)
             return await asyncio.gather(*views), sent, gets
 
-    views, sent, gets = asyncio.run(crowd())
+    views, sent, gets = run_apart(crowd())
     assert len(views) == VIEWERS
     for view in views:
         assert [number for _, number in view] == list(range(1, EVENTS + 3)), "all, once, in order"

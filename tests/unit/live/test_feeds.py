@@ -10,6 +10,7 @@ from app.errors import Throttled, Unavailable
 from app.live.feeds import Feeds, Viewer
 from app.live.limits import Limits
 from app.live.reading import Frame, Reader
+from tests.support.apart import run_apart
 
 
 def _feeds(**limits: int) -> Feeds:
@@ -28,7 +29,7 @@ def test_a_viewer_takes_what_is_offered_in_order_and_once() -> None:
         assert await viewer.take(1) == []
         assert viewer.ended == "failed"
 
-    asyncio.run(scenario())
+    run_apart(scenario())
 
 
 def test_a_viewer_who_is_too_far_behind_is_cut_and_holds_nothing() -> None:
@@ -42,7 +43,7 @@ def test_a_viewer_who_is_too_far_behind_is_cut_and_holds_nothing() -> None:
         viewer.offer([Frame(3, b"z")])
         assert await viewer.take(1) == []
 
-    asyncio.run(scenario())
+    run_apart(scenario())
 
 
 def test_streams_are_counted_in_and_out() -> None:
