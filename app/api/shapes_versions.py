@@ -55,6 +55,9 @@ class VersionOut(Answer):
     number: int
     state: str = Field(description="`enabled`, `disabled` or `destroyed`.")
     active: bool
+    format: str = Field(description="What the value looks like, a hint: `pem`, `json`, `aws_key`, "
+                        "`github_token`, `jwt`, or empty.")
+    expires_at: Moment | None = Field(description="When a JWT says that it ends.")
     created_at: Moment
     created_by: str
     last_accessed_at: Moment | None

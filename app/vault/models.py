@@ -79,6 +79,8 @@ class SecretVersion(Sealed, Base):
     """A version: ``state`` is ``enabled``, ``disabled`` or ``destroyed``.
 
     :ivar weak: the value is too short to be masked but as a whole word.
+    :ivar format: what the value looks like (see :mod:`app.vault.formats`); a hint.
+    :ivar expires_at: when the value says that it ends, where it does.
     """
 
     __tablename__ = "secret_versions"
@@ -89,6 +91,8 @@ class SecretVersion(Sealed, Base):
     state: Mapped[str] = mapped_column(String(16), default="enabled")
     blob_id: Mapped[str] = mapped_column(Id)
     weak: Mapped[bool] = mapped_column(default=False)
+    format: Mapped[str] = mapped_column(String(16), default="")
+    expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     created_by: Mapped[str] = mapped_column(String(254))
     last_accessed_at: Mapped[datetime | None]

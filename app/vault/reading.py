@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.models import Environment
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.audit.reading import page_accesses
@@ -143,6 +144,29 @@ def due_counts(session: Session, environment_id: str) -> DueCounts:
         )
     ).one()
     return DueCounts(due=due, overdue=overdue)
+
+
+def due_counts_by_environment(session: Session) -> dict[str, DueCounts]:
+    """Count the secrets whose rotation is due or overdue by environment's name, zeros too."""
+    now = utcnow()
+    # The outer join makes the environments lead, each with a short range of the index.
+    rows = session.execute(
+        select(
+            Environment.name,
+            func.count().filter(Secret.due_at >= now),
+            func.count().filter(Secret.due_at < now),
+        )
+        .outerjoin(
+            Secret,
+            and_(
+                Secret.environment_id == Environment.id, Secret.due_at <= now + DUE_SOON,
+                Secret.state != "deleted",
+            ),
+        )
+        .group_by(Environment.id, Environment.name)
+        .order_by(Environment.name)
+    )
+    return {name: DueCounts(due=due, overdue=overdue) for name, due, overdue in rows}
 
 
 def get_secret(

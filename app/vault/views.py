@@ -40,11 +40,17 @@ class SecretView:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A version of a secret, without its value."""
+    """A version of a secret, without its value.
+
+    :ivar format: what the value looks like (see :mod:`app.vault.formats`), or empty.
+    :ivar expires_at: when the value says that it ends, where it does.
+    """
 
     number: int
     state: str
     active: bool
+    format: str
+    expires_at: datetime | None
     created_at: datetime
     created_by: str
     last_accessed_at: datetime | None
@@ -84,6 +90,8 @@ def view_version(version: SecretVersion, secret: Secret) -> VersionView:
         number=version.number,
         state=version.state,
         active=version.number == secret.active_version,
+        format=version.format,
+        expires_at=version.expires_at,
         created_at=version.created_at,
         created_by=version.created_by,
         last_accessed_at=version.last_accessed_at,

@@ -18,6 +18,7 @@ from app.audit import Action
 from app.errors import Conflict, Invalid
 from app.ids import is_id, new_id, utcnow
 from app.vault import policy
+from app.vault.formats import recognise
 from app.vault.models import Secret, SecretTag, SecretVersion
 from app.vault.policy import NewSecret
 from app.vault.rows import check_revision, get_row, name_taken, refuse_taken, touch
@@ -278,10 +279,12 @@ def _add_version(
 ) -> None:
     blob = vault.seal(session, secret.environment_id, secret.id, number, value)
     session.add(blob)
+    looks = recognise(value)
     session.add(
         SecretVersion(
             secret_id=secret.id, number=number, blob_id=blob.id, weak=weak,
-            created_by=actor.name, last_accessed_at=None,
+            format=looks.name, expires_at=looks.expires_at, created_by=actor.name,
+            last_accessed_at=None,
         )
     )
     session.flush()

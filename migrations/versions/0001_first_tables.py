@@ -496,6 +496,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("blob_id", sa.String(length=36), nullable=False),
         sa.Column("weak", sa.Boolean(), nullable=False),
+        sa.Column("format", sa.String(length=16), nullable=False),
+        sa.Column("expires_at", app.db.UtcDateTime(), nullable=True),
         sa.Column("created_at", app.db.UtcDateTime(), nullable=False),
         sa.Column("created_by", sa.String(length=254), nullable=False),
         sa.Column("last_accessed_at", app.db.UtcDateTime(), nullable=True),

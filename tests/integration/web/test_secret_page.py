@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -262,3 +263,10 @@ def test_a_viewer_sees_versions_and_rules_but_no_deed(
     assert "<form" not in main
     assert "<button" not in main
     assert "edit-rules" not in main
+
+
+def test_a_version_says_what_its_value_looks_like(admin: Person) -> None:
+    value = json.dumps({"user": canary(), "password": canary()})
+    page = admin.get(f"/secrets/{admin.new_secret('looks', value)}").text
+    assert "Looks like JSON." in page
+    assert "CANARY" not in page
