@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -49,13 +50,23 @@ class CheckpointFile:
         self._chains = checkpoint["chains"]
         return True
 
+    def last_written(self) -> datetime | None:
+        """Return when the last checkpoint was made; None when none can be read."""
+        try:
+            return datetime.fromisoformat(self._read_last_line()["at"])
+        except (OSError, IndexError, ValueError, KeyError, TypeError):
+            return None
+
     def _read_last(self) -> Any:
         try:
-            with self._path.open("rb") as file:
-                lines = _tail(file).rpartition(b"\n")[0].splitlines()
-            return json.loads(lines[-1])["chains"]
+            return self._read_last_line()["chains"]
         except (FileNotFoundError, IndexError, ValueError, KeyError, TypeError):
             return None
+
+    def _read_last_line(self) -> Any:
+        with self._path.open("rb") as file:
+            lines = _tail(file).rpartition(b"\n")[0].splitlines()
+        return json.loads(lines[-1])
 
 
 def _tail(file: BinaryIO | FileIO) -> bytes:

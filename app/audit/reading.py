@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.audit.actions import Action
 from app.audit.events import INSTALLATION, Who, chained_fields, record
-from app.audit.models import AuditEvent
+from app.audit.models import AuditChain, AuditEvent
 from app.paging import Page, check_limit, decode_number, encode_cursor
 
 
@@ -28,6 +28,12 @@ class AuditFilter:
     run_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+def count_events(session: Session) -> dict[str, int]:
+    """Return how many events each chain has had written, purged ones too, by the chain's name."""
+    rows = session.execute(select(AuditChain.name, AuditChain.seq).order_by(AuditChain.name))
+    return dict(list(rows))
 
 
 def list_events(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def register(app: Flask, services: Services) -> None:
     """Add the routes to the runtime application."""
-    from app.runtime import health, runs, values, workers
+    from app.runtime import health, metrics, runs, values, workers
 
-    for module in (health, workers, runs, values):
+    for module in (health, metrics, workers, runs, values):
         app.register_blueprint(module.routes)
