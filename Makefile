@@ -23,7 +23,7 @@ test: setup ## everything: lint, JavaScript, Python, the real browser
 	@sh scripts/test-tools.sh
 	$(MAKE) --no-print-directory lint
 	@sh scripts/test-js.sh
-	.venv/bin/pytest -n $(PYTEST_WORKERS) $(ARGS)
+	@sh scripts/test-py.sh -n $(PYTEST_WORKERS) $(ARGS)
 
 bench: setup ## measure runs and the value endpoint against a real `tacit up`
 	.venv/bin/python -m bench $(ARGS)
