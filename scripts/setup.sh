@@ -89,6 +89,11 @@ UV_CACHE_DIR=$cache
 UV_LINK_MODE=${UV_LINK_MODE:-copy}
 VIRTUAL_ENV=$(pwd)/.venv
 export UV_CACHE_DIR UV_LINK_MODE VIRTUAL_ENV
+# Behind a company's proxy, its authority is in the system's store and not in uv's own list.
+if [ -s /etc/ssl/certs/ca-certificates.crt ]; then
+    UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
+    export UV_SYSTEM_CERTS
+fi
 
 wanted_uv=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements-uv.lock)
 if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d ' ' -f 2)" != "$wanted_uv" ]; then
