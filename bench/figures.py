@@ -1,8 +1,8 @@
-"""Percentiles and the table."""
+"""Percentiles, the table, and shares of a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -24,3 +24,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     ]
     lines.insert(1, "-" * len(lines[0]))
     return "\n".join(lines)
+
+
+def share_lines(milliseconds: Mapping[str, float]) -> str:
+    """Lay out parts of a whole, one a line, with their share of it, and the whole last."""
+    whole = sum(milliseconds.values())
+    parts = [(name, f"{took:.3f} ms", f"{took / whole:.0%}")
+             for name, took in milliseconds.items()]
+    return "\n".join(
+        f"  {name:24}{took:>12}{share:>6}"
+        for name, took, share in [*parts, ("together", f"{whole:.3f} ms", "100%")]
+    )

@@ -1,4 +1,4 @@
-"""Requests per second of the value endpoint, asked as a run asks it: one signed token a value."""
+"""The value endpoint's rate and latency, asked as a run asks it: one signed token a value."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from app.accounts.service import actor_for_token
 from app.config import Config
 from app.factory import open_services
 from app.runs.service import start_run
+from bench.figures import percentile
 from bench.installation import Installation, helper
 from worker.tokens import Signer, load_identity
 
@@ -24,8 +26,20 @@ CLIENTS = 8
 PROCESSES = 2
 
 
-def measure(installation: Installation, flow: str, count: int) -> float:
-    """Return requests per second of 8 kept-alive TLS clients fetching a value ``count`` times.
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests per second over all clients, and how long each answer took."""
+
+    per_second: float
+    milliseconds: list[float]
+
+    def share(self, share: float) -> float:
+        """Return a percentile in milliseconds."""
+        return percentile(self.milliseconds, share)
+
+
+def measure(installation: Installation, flow: str, count: int) -> Rate:
+    """Let 8 kept-alive TLS clients fetch a value ``count`` times.
 
     A run is claimed and its grant used with one token per attempt, since a token is good for one
     value. All tokens are signed beforehand; the clients live in two processes of their own.
@@ -33,7 +47,7 @@ def measure(installation: Installation, flow: str, count: int) -> float:
     claim, signer = _claim(installation, _start_run(installation, flow))
     grant = claim["grants"][0]
     path = f"/api/v1/secrets/{grant['secret_id']}/value?version={grant['version']}"
-    tokens = [_token(signer, claim, grant, attempt) for attempt in range(1, count + 1)]
+    tokens = [value_token(signer, claim, grant, attempt) for attempt in range(1, count + 1)]
     helpers = [helper("bench.values") for _ in range(PROCESSES)]
     running = [one.__enter__() for one in helpers]
     ended = threading.Event()
@@ -58,12 +72,14 @@ def measure(installation: Installation, flow: str, count: int) -> float:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
+        took: list[float] = []
         for process in running:
             assert process.stdout is not None
-            failures = process.stdout.readline().strip()
-            if failures != "0":
-                raise RuntimeError(f"the value endpoint refused: {failures}")
-        return count / (time.monotonic() - began)
+            said = json.loads(process.stdout.readline())
+            if said["refused"]:
+                raise RuntimeError(f"the value endpoint refused: {said['refused']}")
+            took += said["milliseconds"]
+        return Rate(count / (time.monotonic() - began), took)
     finally:
         ended.set()
         lease.join()
@@ -118,7 +134,10 @@ def _claim(installation: Installation, run: str) -> tuple[dict[str, Any], Signer
     return claim, signer
 
 
-def _token(signer: Signer, claim: dict[str, Any], grant: dict[str, Any], attempt: int) -> str:
+def value_token(
+    signer: Signer, claim: dict[str, Any], grant: dict[str, Any], attempt: int
+) -> str:
+    """Sign a token for one use of a grant."""
     return signer.sign(
         "tacit:secret-value",
         {"run": claim["run"], "claim": claim["claim"], "node": grant["node"], "attempt": attempt,
@@ -133,19 +152,22 @@ def _connect(host: str, port: int, authority: Path) -> http.client.HTTPSConnecti
 
 
 def _client() -> None:
-    """One of the client processes: connect, wait for the word, ask, say how many failed."""
+    """One of the client processes: connect, wait for the word, ask, say what came of it."""
     order = json.loads(sys.stdin.readline())
     url = urlsplit(order["url"])
     threads = CLIENTS // PROCESSES
     failures: list[int] = []
+    took: list[float] = []
     gate = threading.Event()
 
     def ask(connection: http.client.HTTPSConnection, tokens: Sequence[str]) -> None:
         gate.wait()
         for token in tokens:
+            began = time.perf_counter()
             connection.request("GET", order["path"], headers={"Authorization": f"Bearer {token}"})
             answer = connection.getresponse()
             answer.read()
+            took.append(round((time.perf_counter() - began) * 1000, 3))
             if answer.status != 200:
                 failures.append(answer.status)
 
@@ -164,7 +186,7 @@ def _client() -> None:
     gate.set()
     for client in clients:
         client.join()
-    print(len(failures) and sorted(set(failures)), flush=True)
+    print(json.dumps({"refused": sorted(set(failures)), "milliseconds": took}), flush=True)
 
 
 if __name__ == "__main__":
