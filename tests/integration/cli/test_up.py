@@ -163,7 +163,11 @@ def test_worker_knows_nothing_of_the_servers_files(up: Up) -> None:
     [pid] = [
         pid for pid, command in up.descendants().items() if command.rstrip().endswith("worker.main")
     ]
-    inherited = Path(f"/proc/{pid}/environ").read_bytes()
+    try:
+        inherited = Path(f"/proc/{pid}/environ").read_bytes()
+    except PermissionError:
+        assert os.geteuid() != 0
+        pytest.skip("the worker shuts its memory even to its own user")
     assert str(up.home).encode() not in inherited
     open_files = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
     allowed = str(up.home / "logs" / "worker.log")
