@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -77,10 +78,13 @@ class Up:
         below = {self.process.pid}
         while more := {pid for pid, parent in parents.items() if parent in below} - below:
             below |= more
-        return {
-            pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            for pid in below - {self.process.pid}
-        }
+        found = {}
+        for pid in below - {self.process.pid}:
+            # One that ended meanwhile is none.
+            with contextlib.suppress(OSError):
+                line = Path(f"/proc/{pid}/cmdline").read_bytes()
+                found[pid] = line.replace(b"\0", b" ").decode()
+        return found
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
