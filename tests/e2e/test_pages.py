@@ -316,11 +316,11 @@ def test_a_deletion_waits_for_the_exact_name(browser: Browser, site: Site) -> No
     button = page.get_by_role("button", name="Delete stripe/live/api-key")
     typed = page.get_by_role("textbox", name="Type stripe/live/api-key to confirm")
     typed.fill("stripe/live")
-    assert button.get_attribute("aria-disabled") == "true"
+    expect(button).to_have_attribute("aria-disabled", "true")
     button.click(force=True)
     assert page.url.endswith(site.secret_id)
     typed.fill("stripe/live/api-key")
-    assert button.get_attribute("aria-disabled") == "false"
+    expect(button).to_have_attribute("aria-disabled", "false")
     context.close()
 
 
