@@ -317,8 +317,12 @@ def test_a_deletion_waits_for_the_exact_name(browser: Browser, site: Site) -> No
     typed = page.get_by_role("textbox", name="Type stripe/live/api-key to confirm")
     typed.fill("stripe/live")
     expect(button).to_have_attribute("aria-disabled", "true")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
     button.click(force=True)
     assert page.url.endswith(site.secret_id)
+    expect(typed).to_be_focused()
+    assert "POST" not in sent
     typed.fill("stripe/live/api-key")
     expect(button).to_have_attribute("aria-disabled", "false")
     context.close()

@@ -44,6 +44,8 @@ export function bindForms(document) {
     const button = event.submitter;
     if (button?.getAttribute("aria-disabled") === "true") {
       event.preventDefault();
+      // htmx listens on the form and sends whatever the browser was told not to.
+      event.stopPropagation();
       button.form.querySelector("[data-confirm-name]")?.focus();
       return;
     }
