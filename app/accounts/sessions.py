@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
-from app.accounts.models import LoginSession, RoleGrant, User
+from app.accounts.models import LoginSession, User
 from app.accounts.tokens import digest, new_random
 from app.audit import Action
 from app.errors import NotFound
@@ -78,21 +78,6 @@ def find_session(
         and now - row.created_at < ABSOLUTE_LIMIT
     )
     return (row, user) if alive else None
-
-
-def grants_in(session: Session, user_id: str, environment_id: str) -> list[RoleGrant]:
-    """List the grants of a person that hold in an environment."""
-    return list(
-        session.scalars(
-            select(RoleGrant).where(
-                RoleGrant.user_id == user_id,
-                or_(
-                    RoleGrant.environment_id == environment_id,
-                    RoleGrant.environment_id.is_(None),
-                ),
-            )
-        )
-    )
 
 
 def touch_session(session: Session, session_id: str, now: datetime) -> None:

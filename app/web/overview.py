@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import render_template, url_for
 
 from app.accounts.scopes import Scope
-from app.flows.finding import list_flow_names
+from app.flows.names import list_flow_names
 from app.runs import service as runs
 from app.runs.service import RunView
 from app.vault import service as secrets

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from app.accounts.scopes import Scope
 from app.components.registry import registry
 from app.errors import Conflict, Invalid, NotFound
-from app.flows.finding import list_flow_names
+from app.flows.names import map_flow_names
 from app.http.services import services
 from app.runs import service
 from app.web.findings import as_mapping, panels, split_sentence
@@ -65,7 +65,7 @@ def runs() -> str:
         page = service.list_runs(
             session, actor, flow_id=flow, state=state, cursor=cursor, limit=_PAGE
         )
-        names = {flow.id: flow.name for flow in list_flow_names(session, actor)}
+        names = map_flow_names(session, actor, limit=500)
 
     def link(**changes: Any) -> str:
         return url_for("pages.runs", **({"state": state, "flow": flow} | changes))

@@ -13,7 +13,7 @@ from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.audit.reading import AuditFilter
-from app.flows.names import list_flow_names
+from app.flows.names import map_flow_names
 from app.vault import service
 from app.vault.service import SecretView, Usage
 from app.web.audit import audit_rows
@@ -188,7 +188,7 @@ def rules_of(
     """Name the allowed flows, and those that use the secret and are not among them."""
     if flows is None:
         return Rules(hosts, None, {})
-    names = list_flow_names(session, actor, among=flows) if actor.may(Scope.FLOWS_READ) else {}
+    names = map_flow_names(session, actor, among=flows) if actor.may(Scope.FLOWS_READ) else {}
     allowed = {flow: names.get(flow) or usage.flows.get(flow) or "" for flow in flows}
     stopped = {flow: name for flow, name in usage.flows.items() if flow not in allowed}
     return Rules(hosts, allowed, stopped)
@@ -200,8 +200,8 @@ def _flow_choices(
     """Return the flows to choose from: those that use it first, then the allowed, then others."""
     if not (actor.may(Scope.SECRETS_MANAGE) and actor.may(Scope.FLOWS_READ)):
         return dict(usage.flows)
-    others = list_flow_names(session, actor)
-    allowed = list_flow_names(session, actor, among=found.allowed_flows or [])
+    others = map_flow_names(session, actor)
+    allowed = map_flow_names(session, actor, among=found.allowed_flows or [])
     return dict(usage.flows) | allowed | others
 
 

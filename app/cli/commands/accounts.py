@@ -10,14 +10,14 @@ import click
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
-from app.accounts.actor import Actor, system_actor
 from app.accounts.scopes import Role, Scope
 from app.cli.installed import load_config, opened
+from app.cli.operator import environment_named, operator, operator_in
 from app.errors import Invalid, NotFound
 from app.ids import iso, utcnow
 
 if TYPE_CHECKING:
-    from app.accounts.models import Environment, User
+    from app.accounts.models import User
 
 _stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
@@ -38,10 +38,10 @@ def create(email: str, role: str, environment: str | None, password_stdin: bool)
     """Create a person with a role."""
     password = _read_password(password_stdin)
     with opened(load_config()) as services, services.db.begin() as session:
-        where = _environment(session, environment) if environment else None
+        where = environment_named(session, environment) if environment else None
         made = accounts.create_user(
             session,
-            _operator(session),
+            operator(session),
             email=email,
             password=password,
             role=Role(role),
@@ -58,7 +58,7 @@ def password(email: str, password_stdin: bool) -> None:
     chosen = _read_password(password_stdin)
     with opened(load_config()) as services, services.db.begin() as session:
         person = _person(session, email)
-        accounts.set_password(session, _operator(session), person.id, chosen)
+        accounts.set_password(session, operator(session), person.id, chosen)
         click.echo(f"The password of {person.email} is changed; their sessions have ended.")
 
 
@@ -68,7 +68,7 @@ def list_users() -> None:
     with opened(load_config()) as services, services.db.read() as session:
         cursor = None
         while True:
-            page = accounts.list_people(session, _operator(session), cursor=cursor, limit=200)
+            page = accounts.list_people(session, operator(session), cursor=cursor, limit=200)
             for person in page.items:
                 roles = ", ".join(
                     f"{held.role} in {held.environment}" if held.environment else
@@ -112,10 +112,10 @@ _where = click.option("--environment", help="Where it holds (everywhere, if not 
 def grant(email: str, role_name: str, environment: str | None) -> None:
     """Grant a person a role."""
     with opened(load_config()) as services, services.db.begin() as session:
-        where = _environment(session, environment) if environment else None
+        where = environment_named(session, environment) if environment else None
         person = _person(session, email)
         accounts.grant_role(
-            session, _operator(session), user_id=person.id, role=role_name,
+            session, operator(session), user_id=person.id, role=role_name,
             environment_id=where.id if where else None,
         )
     click.echo(f"{person.email} is {role_name} {_place(environment)}; their sessions have ended.")
@@ -128,7 +128,7 @@ def grant(email: str, role_name: str, environment: str | None) -> None:
 def revoke(email: str, role_name: str, environment: str | None) -> None:
     """Take a role back."""
     with opened(load_config()) as services, services.db.begin() as session:
-        actor, person = _operator(session), _person(session, email)
+        actor, person = operator(session), _person(session, email)
         held = [
             one.id
             for one in accounts.get_person(session, actor, person.id).roles
@@ -163,10 +163,10 @@ def create_token(
 ) -> None:
     """Create an API token and print it, alone, on standard output."""
     with opened(load_config()) as services, services.db.begin() as session:
-        where = _environment(session, environment)
+        where = environment_named(session, environment)
         _, text = accounts.create_token(
             session,
-            _operator(session, where),
+            operator(session, where),
             user=_person(session, email),
             name=name,
             scopes=scopes,
@@ -181,7 +181,7 @@ def create_token(
 def list_tokens(environment: str) -> None:
     """List the tokens of an environment, without their text."""
     with opened(load_config()) as services, services.db.read() as session:
-        actor = _operator(session, _environment(session, environment))
+        actor = operator_in(session, environment)
         for row, owner in accounts.list_tokens_here(session, actor):
             end = f"until {iso(row.expires_at)}" if row.expires_at else "no end"
             used = f"used {iso(row.last_used_at)}" if row.last_used_at else "never used"
@@ -193,7 +193,7 @@ def list_tokens(environment: str) -> None:
 def revoke_token(token_id: str) -> None:
     """End a token; “tacit token list” shows their ids."""
     with opened(load_config()) as services, services.db.begin() as session:
-        accounts.revoke_token(session, _operator(session), token_id)
+        accounts.revoke_token(session, operator(session), token_id)
     click.echo(f"Revoked {token_id}: programs that use it are refused from now on.")
 
 
@@ -208,32 +208,19 @@ def revoke_sessions(email: str) -> None:
     """End every login of a person; their tokens go on."""
     with opened(load_config()) as services, services.db.begin() as transaction:
         person = _person(transaction, email)
-        accounts.end_sessions(transaction, _operator(transaction), person.id)
+        accounts.end_sessions(transaction, operator(transaction), person.id)
     click.echo(f"The sessions of {person.email} have ended.")
 
 
 def _set_disabled(email: str, disabled: bool) -> str:
     with opened(load_config()) as services, services.db.begin() as session:
         person = _person(session, email)
-        accounts.set_disabled(session, _operator(session), person.id, disabled)
+        accounts.set_disabled(session, operator(session), person.id, disabled)
         return person.email
 
 
 def _place(environment: str | None) -> str:
     return f"in {environment}" if environment else "everywhere"
-
-
-def _operator(session: Session, environment: Environment | None = None) -> Actor:
-    """Return the actor for who has a shell on this machine and reads the database's keys."""
-    where = environment or accounts.get_default_environment(session)
-    return system_actor(where.id, "command line")
-
-
-def _environment(session: Session, name: str) -> Environment:
-    found = accounts.find_environment(session, name)
-    if found is None:
-        raise NotFound("environment_not_found", f"There is no environment “{name}”.")
-    return found
 
 
 def _person(session: Session, email: str) -> User:
