@@ -98,6 +98,9 @@ class Zygote:
                     self._spawn()
         for pid, scratch in self._children.items():
             _kill_group(pid)
+            # Seen to its end, so that who waits for the worker finds nothing of it left.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _spawn(self) -> None:
