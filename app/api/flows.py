@@ -48,6 +48,7 @@ def create_flow(json_data: FlowCreate) -> Response:
             name=json_data.name,
             description=json_data.description,
             graph=json_data.graph,
+            settings=json_data.settings,
         )
     return _answer(view, 201, headers={"Location": f"/api/v1/flows/{view.id}"})
 
@@ -97,6 +98,7 @@ def save_flow(flow_id: str, json_data: FlowSave) -> Response:
             graph=json_data.graph,
             name=json_data.name,
             description=json_data.description,
+            settings=json_data.settings,
             if_match=revision,
         )
     return _answer(view)
@@ -194,6 +196,7 @@ def _fields(view: FlowView) -> dict[str, Any]:
         "graph": view.graph,
         "problems": _problems(view.problems),
         "updated_at": view.updated_at,
+        "settings": view.settings,
     }
 
 

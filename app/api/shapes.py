@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from app.api.bodies import Body, ListQuery, Query, Text
+from app.flows.settings import FlowSettings
 from app.ids import iso
 
 Moment = Annotated[datetime, PlainSerializer(iso, return_type=str)]
@@ -130,6 +131,7 @@ class FlowCreate(Body):
     name: Text
     description: Text = ""
     graph: dict[str, Any] | None = None
+    settings: FlowSettings | None = None
 
 
 class FlowSave(Body):
@@ -138,6 +140,9 @@ class FlowSave(Body):
     graph: dict[str, Any]
     name: Text | None = None
     description: Text | None = None
+    settings: FlowSettings | None = Field(
+        None, description="All of them together; left out, they stay as they are."
+    )
 
 
 class FlowValidate(Body):
@@ -169,6 +174,7 @@ class FlowOut(FlowSummary):
     """A flow with its draft graph."""
 
     graph: dict[str, Any]
+    settings: FlowSettings
 
 
 class FlowList(Answer):

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from app.api.bodies import Body, Flag, ListQuery, Query, Text
 from app.api.shapes import Answer, Moment, SecretOut
+from app.flows.settings import FlowSettings
 
 
 class SecretPatch(Body):
@@ -137,6 +138,7 @@ class FlowVersionOut(Answer):
     number: int
     active: bool
     content_hash: str
+    settings: FlowSettings
     note: str
     created_at: Moment
     created_by: str

@@ -17,6 +17,7 @@ from app.flows.graph import parse_graph
 from app.flows.models import FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
 from app.flows.service import problems_of
+from app.flows.settings import FlowSettings, read_settings
 from app.flows.validation import secret_problem, secret_references
 from app.vault.lookup import resolve
 from app.vault.uses import Reference, drop_uses, set_uses
@@ -34,6 +35,7 @@ class FlowVersionView:
     note: str
     created_at: datetime
     created_by: str
+    settings: FlowSettings
 
 
 def activate_flow(
@@ -83,7 +85,8 @@ def activate_flow(
     )
     version = FlowVersion(
         flow_id=flow.id, number=(newest or 0) + 1, graph=flow.graph,
-        content_hash=content_hash(graph), bindings=bindings, note=note, created_by=actor.name,
+        settings=flow.settings, content_hash=content_hash(graph, read_settings(flow.settings)),
+        bindings=bindings, note=note, created_by=actor.name,
     )
     session.add(version)
     flow.active_version = version.number
@@ -144,5 +147,5 @@ def list_flow_versions(session: Session, actor: Actor, flow_id: str) -> list[Flo
 def _view(version: FlowVersion, active: int | None) -> FlowVersionView:
     return FlowVersionView(
         version.number or 0, version.number == active, version.content_hash, version.note,
-        version.created_at, version.created_by,
+        version.created_at, version.created_by, read_settings(version.settings),
     )

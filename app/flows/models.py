@@ -14,7 +14,7 @@ from app.keys.sealed import Sealed
 
 
 class Flow(Base):
-    """A flow and its draft. ``revision`` counts the draft's changes."""
+    """A flow and its draft. ``revision`` counts the draft's changes, those of its settings too."""
 
     __tablename__ = "flows"
     __table_args__ = (Index(None, "environment_id", "name"),)
@@ -24,6 +24,7 @@ class Flow(Base):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(String(2000), default="")
     graph: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     revision: Mapped[int] = mapped_column(default=1)
     active_version: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -38,8 +39,9 @@ class FlowVersion(Sealed, Base):
 
     :ivar bindings: of an activation: the secret's id by node. A draft's names resolve when it
         runs.
-    :ivar content_hash: SHA-256 of the canonical graph, in hex. Sealed, so that a graph edited in
-        SQL is found when a run of it is claimed.
+    :ivar content_hash: SHA-256 of the canonical graph and the settings, in hex. Sealed, so that
+        what is edited in SQL is found when a run of it is claimed.
+    :ivar settings: what differs from the defaults, see :mod:`app.flows.settings`.
     """
 
     __tablename__ = "flow_versions"
@@ -52,6 +54,7 @@ class FlowVersion(Sealed, Base):
     flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id"))
     number: Mapped[int | None]
     graph: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     content_hash: Mapped[str] = mapped_column(String(64))
     bindings: Mapped[dict[str, Any] | None]
     note: Mapped[str] = mapped_column(String(1000), default="")

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.actor import Actor
 from app.errors import NotFound, Stale
-from app.flows.graph import Graph
+from app.flows.graph import Graph, canonical
 from app.flows.models import Flow
+from app.flows.settings import FlowSettings
 from app.ids import is_id
 
 
@@ -44,6 +45,12 @@ def check_revision(flow: Flow, if_match: int | None) -> None:
         )
 
 
-def content_hash(graph: Graph) -> str:
-    """Return the SHA-256 of the canonical graph, in hex."""
-    return hashlib.sha256(graph.to_json().encode()).hexdigest()
+def content_hash(graph: Graph, settings: FlowSettings) -> str:
+    """Return the SHA-256 of the canonical graph and the settings, in hex.
+
+    Default settings leave the graph's own hash: no graph has the frame of the two together.
+    """
+    stored = settings.to_json()
+    document = graph.to_document()
+    text = canonical({"graph": document, "settings": stored} if stored else document)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -20,6 +20,7 @@ from app.errors import Invalid, NotFound
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
+from app.flows.settings import FlowSettings, read_settings
 from app.flows.validation import find_problems, secret_references
 from app.ids import utcnow
 from app.paging import Page, check_limit, decode_cursor, encode_cursor, like_pattern
@@ -47,6 +48,7 @@ class FlowView:
     created_at: datetime
     updated_at: datetime
     updated_by: str
+    settings: FlowSettings
 
 
 def create_flow(
@@ -56,6 +58,7 @@ def create_flow(
     name: str,
     description: str = "",
     graph: object | None = None,
+    settings: FlowSettings | None = None,
 ) -> FlowView:
     """Create a flow as a draft; without a graph it starts empty.
 
@@ -67,6 +70,7 @@ def create_flow(
     flow = Flow(
         environment_id=actor.environment_id, name=_check_name(name),
         description=_check_description(description), graph=document, active_version=None,
+        settings=(settings or FlowSettings()).to_json(),
         created_by=actor.name, updated_by=actor.name, deleted_at=None,
     )
     session.add(flow)
@@ -131,10 +135,12 @@ def save_flow(
     graph: object,
     name: str | None = None,
     description: str | None = None,
+    settings: FlowSettings | None = None,
     if_match: int | None = None,
 ) -> FlowView:
     """Save a new draft. Identical content makes no new revision.
 
+    :param settings: take the place of the draft's settings; None leaves them.
     :raises Denied: the actor lacks ``flows:manage``.
     :raises NotFound: there is no such flow here.
     :raises Stale: it changed since ``if_match``.
@@ -148,6 +154,7 @@ def save_flow(
         "graph": document,
         "name": flow.name if name is None else _check_name(name),
         "description": flow.description if description is None else _check_description(description),
+        "settings": flow.settings if settings is None else settings.to_json(),
     }
     if any(getattr(flow, key) != value for key, value in changed.items()):
         for key, value in changed.items():
@@ -215,7 +222,7 @@ def problems_of(
 
 def freeze_draft(session: Session, actor: Actor, flow: Flow) -> FlowVersion:
     """Return an immutable snapshot of the draft; equal content has one snapshot."""
-    digest = content_hash(parse_graph(flow.graph))
+    digest = content_hash(parse_graph(flow.graph), read_settings(flow.settings))
     version = session.scalar(
         select(FlowVersion).where(
             FlowVersion.flow_id == flow.id, FlowVersion.content_hash == digest,
@@ -224,8 +231,8 @@ def freeze_draft(session: Session, actor: Actor, flow: Flow) -> FlowVersion:
     )
     if version is None:
         version = FlowVersion(
-            flow_id=flow.id, number=None, graph=flow.graph, content_hash=digest,
-            created_by=actor.name,
+            flow_id=flow.id, number=None, graph=flow.graph, settings=flow.settings,
+            content_hash=digest, created_by=actor.name,
         )
         session.add(version)
         session.flush()
@@ -286,6 +293,7 @@ def _view(session: Session, actor: Actor, flow: Flow) -> FlowView:
         created_at=flow.created_at,
         updated_at=flow.updated_at,
         updated_by=flow.updated_by,
+        settings=read_settings(flow.settings),
     )
 
 

@@ -25,6 +25,7 @@ from app.errors import Invalid, NotFound
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import content_hash
+from app.flows.settings import FlowSettings, read_settings
 from app.flows.validation import SecretReference, SecretStatus, secret_problem, secret_references
 from app.ids import is_id, new_id, utcnow
 from app.keys.sealed import Tampered
@@ -36,9 +37,6 @@ from app.vault.lookup import Resolved, closest_name, resolve
 
 LEASE = timedelta(seconds=12)
 """How long a claim holds without a heartbeat; workers send one each second."""
-
-RUN_TIME = timedelta(hours=1)
-"""How long a run may take."""
 
 _log = logging.getLogger("tacit.runs")
 
@@ -71,6 +69,7 @@ class Claimed:
     grants: tuple[GrantView, ...] = ()
     flow: Flow | None = None
     flow_version: int | None = None
+    settings: FlowSettings | None = None
     environment: Environment | None = None
 
 
@@ -94,7 +93,6 @@ def claim_run(
     now = utcnow()
     run.fence += 1
     run.started_at = now
-    run.deadline = now + RUN_TIME
     claim = RunClaim(
         run_id=run.id, number=run.fence, kid=new_id(), public_key=public_key, worker_id=worker.id,
         worker_key_id=key_id,
@@ -107,7 +105,7 @@ def claim_run(
     )
     try:
         flow = session.get_one(Flow, run.flow_id)
-        version, graph = _snapshot(session, run)
+        version, graph, settings = _snapshot(session, run)
         references = secret_references(graph)
         found = _resolve(session, run, references, version.bindings)
         problems = _find_problems(session, run, references, found)
@@ -120,28 +118,30 @@ def claim_run(
         return Claimed("rejected", run)
     grants = tuple(_grant(session, run, who, reference, found) for reference in references)
     run.state = RunState.RUNNING
+    run.deadline = now + timedelta(seconds=settings.timeout_seconds)
     run.lease_expires_at = now + LEASE
     append_own(
         session, run, _checked(len(references)), state=RunState.RUNNING
     )
     session.flush()
     return Claimed(
-        "running", run, claim, version.graph, grants, flow, version.number,
+        "running", run, claim, version.graph, grants, flow, version.number, settings,
         session.get_one(Environment, run.environment_id),
     )
 
 
-def _snapshot(session: Session, run: Run) -> tuple[FlowVersion, Graph]:
-    """Return the version that the run executes, its graph compared with the sealed hash."""
+def _snapshot(session: Session, run: Run) -> tuple[FlowVersion, Graph, FlowSettings]:
+    """Return the version that the run executes, what it holds compared with the sealed hash."""
     version = session.get_one(FlowVersion, run.flow_version_id)
     try:
-        graph = parse_graph(version.graph)
+        graph, settings = parse_graph(version.graph), read_settings(version.settings)
+        sound = content_hash(graph, settings) == version.content_hash
     except Invalid:
-        graph = None
-    if graph is None or content_hash(graph) != version.content_hash:
+        sound = False
+    if not sound:
         _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
         raise Tampered("flow_versions")
-    return version, graph
+    return version, graph, settings
 
 
 def may_use_secrets(session: Session, run: Run) -> bool:

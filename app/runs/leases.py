@@ -14,7 +14,7 @@ from app.audit import Action, Who
 from app.errors import Conflict, Invalid
 from app.ids import is_id, utcnow
 from app.keys.tokens import refusal, verify_token
-from app.runs.claims import LEASE, RUN_TIME
+from app.runs.claims import LEASE
 from app.runs.events import append_batch, append_own, read_problem
 from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
 from app.runs.states import CLAIMED, RunState
@@ -194,5 +194,5 @@ def _note_leaks(session: Session, held: Held, events: list[Mapping[str, Any]]) -
 
 
 __all__ = [
-    "LEASE", "RUN_TIME", "Held", "finish", "hold_run", "lose", "lose_claim", "renew",
+    "LEASE", "Held", "finish", "hold_run", "lose", "lose_claim", "renew",
 ]

@@ -108,7 +108,10 @@ def lost(run_id: str) -> Response:
 def _plan(claimed: Claimed) -> dict[str, Any]:
     run = claimed.run
     answer: dict[str, Any] = {"state": claimed.state, "run": run.id, "unix": time.time()}
-    if claimed.claim is None or claimed.flow is None or claimed.environment is None:
+    if (
+        claimed.claim is None or claimed.flow is None or claimed.environment is None
+        or claimed.settings is None
+    ):
         return answer
     return {
         **answer,
@@ -121,6 +124,7 @@ def _plan(claimed: Claimed) -> dict[str, Any]:
         "flow": {
             "id": claimed.flow.id, "name": claimed.flow.name, "version": claimed.flow_version,
         },
+        "settings": {"on_prevented_leak": claimed.settings.on_prevented_leak},
         "inputs": run.inputs,
         "graph": claimed.graph,
         "grants": [dataclasses.asdict(grant) for grant in claimed.grants],

@@ -12,6 +12,7 @@ from app.accounts.scopes import ALL_SCOPES, Role, Scope
 from app.accounts.service import scopes_of
 from app.factory import create_runtime_app
 from app.flows.service import FlowView, create_flow
+from app.flows.settings import FlowSettings
 from app.ids import new_id
 from app.runs.service import RunView, get_run, start_run
 from app.runs.workers import enroll_local
@@ -196,10 +197,15 @@ class Workshop:
         with self.installation.services.db.begin() as session:
             delete_secret(session, self.actor(), secret_id)
 
-    def flow(self, graph: dict[str, Any] | None = None, *, name: str = "flow") -> FlowView:
+    def flow(
+        self, graph: dict[str, Any] | None = None, *, name: str = "flow",
+        settings: FlowSettings | None = None,
+    ) -> FlowView:
         """Create a flow."""
         with self.installation.services.db.begin() as session:
-            return create_flow(session, self.actor(), name=name, graph=graph or fetching())
+            return create_flow(
+                session, self.actor(), name=name, graph=graph or fetching(), settings=settings
+            )
 
     def run(self, flow: FlowView | str, actor: Actor | None = None, **more: Any) -> RunView:
         """Start a run of a flow; it waits for a worker."""

@@ -11,7 +11,7 @@ from tests.support.installation import Api, Installation, canary
 
 FIELDS = {
     "id", "name", "description", "state", "revision", "active_version", "graph", "problems",
-    "updated_at",
+    "updated_at", "settings",
 }
 
 
@@ -52,6 +52,31 @@ def api(installation: Installation) -> Api:
     return installation.api(installation.token())
 
 
+def test_settings_are_shown_replaced_and_refused(api: Api) -> None:
+    created = api.post("/flows", json={"name": "Kept", "settings": {"timeout_seconds": 60}})
+    assert created.status_code == 201, created.json
+    path = f"/flows/{created.json['id']}"
+    assert created.json["settings"] == {
+        "concurrency": {"limit": None, "policy": "queue"}, "timeout_seconds": 60,
+        "on_prevented_leak": "mask", "on_worker_lost": "fail",
+        "notify_on_failure": {"webhook_url": None, "email": None},
+    }
+    kept = api.put(path, json={"graph": created.json["graph"]})
+    assert kept.json["settings"] == created.json["settings"]
+    other = {"concurrency": {"limit": 1, "policy": "cancel_older"}}
+    saved = api.put(path, json={"graph": created.json["graph"], "settings": other})
+    assert saved.json["settings"]["concurrency"] == other["concurrency"]
+    assert saved.json["settings"]["timeout_seconds"] == 3600
+    wrong = {"timeout_seconds": 0, "notify_on_failure": {"webhook_url": "https://CANARY-x@h/"}}
+    refused = api.put(path, json={"graph": created.json["graph"], "settings": wrong})
+    assert refused.status_code == 422
+    assert {problem["field"] for problem in refused.json["problems"]} == {
+        "settings.timeout_seconds", "settings.notify_on_failure.webhook_url"
+    }
+    assert "CANARY" not in refused.text
+    assert api.get(path).json == saved.json
+
+
 def test_create_show_list_save_delete(api: Api) -> None:
     created = api.post("/flows", json={"name": "Echo", "description": "d"})
     assert created.status_code == 201, created.json
@@ -64,6 +89,7 @@ def test_create_show_list_save_delete(api: Api) -> None:
     saved = api.put(path, json={"graph": ECHO}, headers={"If-Match": created.headers["ETag"]})
     assert saved.status_code == 200, saved.json
     assert set(saved.json) == FIELDS
+    assert saved.json["settings"]["timeout_seconds"] == 3600
     assert saved.json["revision"] == created.json["revision"] + 1
     assert saved.json["name"] == "Echo"
     missing = [item for item in saved.json["problems"] if item["code"] == "secret_missing"]

@@ -12,9 +12,11 @@ from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit.models import AuditEvent
 from app.errors import Denied, Invalid, NotFound, Stale
+from app.flows import activation
 from app.flows import service as flows
 from app.flows.models import Flow
 from app.flows.service import FlowView
+from app.flows.settings import FlowSettings, read_settings
 from app.ids import new_id
 from tests.support.runs import Workshop, fetching
 
@@ -352,6 +354,35 @@ def test_scopes_and_environments(workshop: Workshop, actor: Actor) -> None:
             get(workshop, stranger, flow_id)
         answers.append((missing.value.code, missing.value.detail))
     assert len(set(answers)) == 1
+
+
+def test_settings_make_a_revision_and_stay_until_others_come(
+    workshop: Workshop, actor: Actor
+) -> None:
+    short = read_settings({"timeout_seconds": 60})
+    made = create(workshop, actor, settings=short)
+    assert made.settings == short
+    assert save(workshop, actor, made.id, graph=made.graph).revision == 1
+    assert save(workshop, actor, made.id, graph=made.graph, name="x").settings == short
+    saved = save(workshop, actor, made.id, graph=made.graph, settings=FlowSettings())
+    assert (saved.revision, saved.settings) == (3, FlowSettings())
+
+
+def test_a_version_keeps_the_settings_it_was_activated_with(
+    workshop: Workshop, actor: Actor
+) -> None:
+    short = read_settings({"timeout_seconds": 60, "concurrency": {"limit": 1}})
+    made = create(workshop, actor, graph=graph([node("a", "trigger.manual")]), settings=short)
+    db = workshop.installation.services.db
+    with db.begin() as session:
+        activation.activate_flow(session, actor, made.id)
+    save(workshop, actor, made.id, graph=made.graph, settings=FlowSettings())
+    with db.read() as session:
+        (version,) = activation.list_flow_versions(session, actor, made.id)
+    assert version.settings == short
+    with db.begin() as session:
+        draft = flows.version_to_run(session, actor, made.id, "draft")[1]
+        assert (draft.settings, draft.content_hash != version.content_hash) == ({}, True)
 
 
 def test_equal_drafts_share_one_snapshot(workshop: Workshop, actor: Actor) -> None:

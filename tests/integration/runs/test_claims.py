@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, text, update
 from app.accounts.scopes import Role, Scope
 from app.audit.models import AuditEvent
 from app.errors import Conflict, Denied, Invalid, NotFound
+from app.flows.settings import read_settings
 from app.ids import new_id
 from app.runs.models import Run
 from app.runs.service import (
@@ -249,6 +251,33 @@ def test_a_graph_that_was_changed_in_sql_runs_nowhere(
             {"id": run.id},
         )
     assert [item["code"] for item in rejected(run.id).problems] == ["row_tampered"]
+
+
+@pytest.mark.parametrize("settings", ['{"timeout_seconds": 86400}', "[]", '{"other": 1}'])
+def test_settings_that_were_changed_in_sql_run_nowhere(
+    workshop: Workshop, rejected: Callable[..., Any], settings: str
+) -> None:
+    run = workshop.run(workshop.flow())
+    with workshop.installation.services.db.begin() as session:
+        session.execute(
+            text(
+                "update flow_versions set settings = :settings "
+                "where id = (select flow_version_id from runs where id = :id)"
+            ),
+            {"id": run.id, "settings": settings},
+        )
+    assert [item["code"] for item in rejected(run.id).problems] == ["row_tampered"]
+    with workshop.installation.services.db.begin() as session:
+        # Other drafts with this content would share the snapshot.
+        session.execute(text("update flow_versions set settings = '{}'"))
+
+
+def test_a_run_has_the_time_that_its_flow_gives_it(workshop: Workshop) -> None:
+    flow = workshop.flow(settings=read_settings({"timeout_seconds": 90}))
+    before = time.time()
+    held = workshop.runtime.claim(workshop.worker, workshop.run(flow).id)
+    assert 89 < held.plan["deadline_unix"] - before < 120
+    assert held.plan["settings"] == {"on_prevented_leak": "mask"}
 
 
 def test_a_graph_that_is_none_any_more(workshop: Workshop, rejected: Callable[..., Any]) -> None:
