@@ -288,10 +288,11 @@ class EventList(Answer):
 
 
 class ComponentList(Answer):
-    """The components of this installation, and which ports may be wired."""
+    """The components of this installation, which ports may be wired, and nodes' policies."""
 
     items: list[dict[str, Any]]
     port_rules: list[dict[str, Any]]
+    node_policies: list[dict[str, Any]]
     next_cursor: str | None = None
 
 

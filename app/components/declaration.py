@@ -155,6 +155,10 @@ class Component:
     handles_secrets: ClassVar[bool] = False
     #: Its plain outputs may be made from secrets, and are scrubbed (an HTTP answer).
     opens_secrets: ClassVar[bool] = False
+    #: It may fail in ways that pass, and says so on its errors: the inspector offers retries.
+    retries: ClassVar[bool] = False
+    #: It runs when what is wired into it has come or was left out, and something came (Merge).
+    joins: ClassVar[bool] = False
     Config: ClassVar[type[ComponentConfig]] = ComponentConfig
     inputs: ClassVar[tuple[Port, ...]] = ()
     outputs: ClassVar[tuple[Port, ...]] = ()
@@ -213,6 +217,8 @@ class Component:
             "category": cls.category,
             "icon": cls.icon,
             "handles_secrets": cls.handles_secrets,
+            "retries": cls.retries,
+            "joins": cls.joins,
             "summary": cls.summary,
             "fields": [one.describe() for one in fields.values()],
             "inputs": inputs,

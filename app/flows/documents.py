@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from app.components.problems import Problem
 from app.flows.graph import MAX_BYTES, MAX_NODES, SCHEMA, Edge, End, Graph, Node, canonical
+from app.flows.policies import KEYS as POLICIES
+from app.flows.policies import read_policies
 
 MAX_LABEL: Final = 200
 MAX_DEPTH: Final = 32
@@ -19,7 +21,7 @@ _PORT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _TOP: Final = frozenset({"schema", "nodes", "edges"})
-_NODE: Final = frozenset({"id", "component", "label", "position", "config", "disabled"})
+_NODE: Final = frozenset({"id", "component", "label", "position", "config", "disabled"}) | POLICIES
 _EDGE: Final = frozenset({"id", "source", "target"})
 _END: Final = frozenset({"node", "port"})
 
@@ -191,6 +193,9 @@ def _read_node(reader: _Reader, raw: Any, number: int) -> Node | None:
             node=key,
             field="disabled",
         )
+    policies = read_policies(
+        raw, key, lambda code, message, field: reader.add(code, message, node=key, field=field)
+    )
     config = raw.get("config", {})
     if not isinstance(config, dict):
         reader.add(
@@ -204,7 +209,9 @@ def _read_node(reader: _Reader, raw: Any, number: int) -> Node | None:
             reader.add(code, f"The config of node {key} {message}", node=key, field="config")
     if len(reader.problems) > before or not isinstance(component, str):
         return None
-    return Node(key, component, label, (position[0], position[1]), config, disabled)
+    return Node(
+        key, component, label, (position[0], position[1]), config, disabled, policies
+    )
 
 
 def _is_position(value: Any) -> bool:

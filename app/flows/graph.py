@@ -14,6 +14,7 @@ from typing import Any, Final
 from app.components.problems import Problem
 from app.components.registry import Registry, registry
 from app.errors import Invalid
+from app.flows.policies import NO_POLICIES, Policies
 
 SCHEMA: Final = 1
 MAX_NODES: Final = 2_000
@@ -48,6 +49,7 @@ class Node:
     :param position: x and y on the canvas.
     :param config: literal settings, by field name; not validated against the component.
     :param disabled: kept in the drawing and left out of runs.
+    :param policies: retries, time limit, and what a failure does to the run.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Node:
     position: tuple[float, float] = (0, 0)
     config: Mapping[str, Any] = field(default_factory=dict)
     disabled: bool = False
+    policies: Policies = NO_POLICIES
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class Graph:
             }
             if node.disabled:
                 written["disabled"] = True
+            written.update(node.policies.to_document())
             nodes.append(written)
         edges = [
             {

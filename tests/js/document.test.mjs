@@ -10,6 +10,8 @@ import { diamond } from "./fixtures.mjs";
 test("a document survives reading and writing, unknown keys included", () => {
   const json = { ...diamond(), layout: { by: "hand" } };
   json.nodes[0].note = "kept";
+  json.nodes[0].retry = { count: 3, backoff_seconds: 1, factor: 2, max_seconds: 60, jitter: 0.5 };
+  Object.assign(json.nodes[0], { timeout: 30, on_error: "continue" });
   json.edges[0].bend = [1, 2];
   assert.deepEqual(serialize(parseDocument(json)), json);
 });

@@ -120,6 +120,7 @@ class HttpRequest(Component):
     icon = "globe"
     summary = "{method} {url}"
     opens_secrets = True
+    retries = True
     Config = HttpRequestConfig
     inputs = (
         Port(

@@ -54,6 +54,7 @@ class SecretFetch(Component):
     icon = "key-round"
     summary = "{secretName}"
     handles_secrets = True
+    retries = True
     Config = SecretFetchConfig
     outputs = (Port("value", PortType.SECRET, "Value", help="Goes into secret inputs."),)
 

@@ -24,6 +24,8 @@ export class Catalog {
   constructor(body) {
     this.items = body.items ?? [];
     this.rules = body.port_rules ?? [];
+    // Fields that every node has beside its component's own; names are paths in the node.
+    this.policies = body.node_policies ?? [];
     this.byName = new Map(this.items.map((item) => [item.name, item]));
   }
 
