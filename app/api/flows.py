@@ -12,6 +12,7 @@ from app.accounts.scopes import Scope
 from app.api.blueprint import api, if_match, operation, reply
 from app.api.shapes import (
     Findings,
+    FlowCheck,
     FlowCreate,
     FlowList,
     FlowOut,
@@ -32,6 +33,7 @@ from app.flows.service import FlowView
 from app.http.identity import current_actor
 from app.http.services import services
 from app.http.work import unit_of_work
+from app.runs import checks
 from app.runs import service as runs_service
 
 
@@ -123,6 +125,16 @@ def validate_flow(flow_id: str, json_data: FlowValidate) -> Response:
         view = flows_service.get_flow(session, actor, flow_id)
         graph = view.graph if json_data.graph is None else json_data.graph
         problems = flows_service.validate_graph_for(session, actor, graph)
+    return reply(Findings(problems=_problems(problems)))
+
+
+@api.post("/flows/<id:flow_id>/check")
+@operation(scope=Scope.RUNS_MANAGE, body=FlowCheck, answer=Findings, errors=(404,))
+def check_flow(flow_id: str, json_data: FlowCheck) -> Response:
+    """Say what the check before a run would say now, one problem a node; no run is made."""
+    actor = current_actor()
+    with unit_of_work(services().db, actor, read=True) as session:
+        problems = checks.check_flow(session, actor, flow_id, json_data.version)
     return reply(Findings(problems=_problems(problems)))
 
 

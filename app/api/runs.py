@@ -14,6 +14,7 @@ from app.api.shapes import (
     EventList,
     EventOut,
     EventsQuery,
+    RunAgain,
     RunGraph,
     RunList,
     RunOut,
@@ -42,7 +43,10 @@ def list_runs(query_data: RunsQuery) -> Response:
             limit=query_data.limit,
         )
     items = [RunOut.model_validate(view) for view in page.items]
-    return reply(RunList(items=items, next_cursor=page.next_cursor))
+    return reply(
+        RunList(items=items, next_cursor=page.next_cursor),
+        leave_out={"items": {"__all__": {"inputs"}}},
+    )
 
 
 @api.get("/runs/<id:run_id>")
@@ -95,6 +99,24 @@ def stream_run_events(run_id: str, query_data: StreamQuery) -> Response:
             query["environment"] = where.name
     address = f"{services().config.live_url}/api/v1/runs/{run_id}/stream?{urlencode(query)}"
     return Response(status=307, headers={"Location": address})
+
+
+@api.post("/runs/<id:run_id>/rerun")
+@operation(scope=Scope.RUNS_MANAGE, body=RunAgain, answer=RunOut, status=202,
+           errors=(404, 409, 423, 429, 503))
+def rerun(run_id: str, json_data: RunAgain) -> Response:
+    """Run the flow again with the inputs of a run, or with others."""
+    actor = current_actor()
+    held = services()
+    with unit_of_work(held.db, actor) as session:
+        view = runs_service.rerun(
+            session, actor, run_id, inputs=json_data.inputs, version=json_data.version
+        )
+        environment = accounts.get_environment(session, actor.environment_id).name
+    held.queue.enqueue(view.id, environment)
+    return reply(
+        RunOut.model_validate(view), 202, headers={"Location": f"/api/v1/runs/{view.id}"}
+    )
 
 
 @api.post("/runs/<id:run_id>/cancel")

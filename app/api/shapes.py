@@ -151,6 +151,14 @@ class FlowValidate(Body):
     graph: dict[str, Any] | None = None
 
 
+class FlowCheck(Body):
+    """Which version of a flow to check."""
+
+    version: int | Literal["draft", "active"] | None = Field(
+        None, description="By default the active version, else the draft."
+    )
+
+
 class FlowsQuery(ListQuery):
     """What the list of flows takes."""
 
@@ -196,9 +204,20 @@ class Findings(Answer):
 class RunStart(Body):
     """A run to start."""
 
-    inputs: dict[str, Any] | None = None
+    inputs: dict[str, Any] | None = Field(
+        None, description="What the flow's Manual Trigger asks for, by name."
+    )
     version: int | Literal["draft", "active"] | None = Field(
         None, description="By default the active version, else the draft."
+    )
+
+
+class RunAgain(Body):
+    """A run to do again."""
+
+    inputs: dict[str, Any] | None = Field(None, description="By default those of the run.")
+    version: int | Literal["draft", "active"] | None = Field(
+        None, description="By default the draft after a run of a draft, else the active version."
     )
 
 
@@ -247,6 +266,7 @@ class RunOut(Answer):
     started_at: Moment | None
     finished_at: Moment | None
     trigger: Any
+    inputs: Any = Field(None, description="Not in lists.")
     nodes: list[NodeOut]
 
 

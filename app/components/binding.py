@@ -33,6 +33,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "less_than_equal": "has to be {le} or less",
     "extra_forbidden": "isn't a field of this component",
     "missing": "is needed",
+    "config_words": "{words}",
 }
 
 
@@ -125,7 +126,8 @@ def _kind(value: Any) -> str:
 
 
 def _name(error: ErrorDetails) -> str:
-    return str(error["loc"][0]) if error["loc"] else ""
+    # A validator of the whole config stands nowhere; it says itself which field it means.
+    return str(error["loc"][0] if error["loc"] else error.get("ctx", {}).get("field", ""))
 
 
 def _missing(field: ConfigField, node: str) -> Problem:

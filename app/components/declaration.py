@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from app.components.context import Context
 from app.components.ports import DEFAULT_NOTE, DONE, START, Port, PortType
@@ -28,6 +28,7 @@ FieldKind = Literal[
     "key_value",
     "secret_name",
     "secret_version",
+    "run_inputs",
 ]
 
 _PORT_OF_KIND: Final[Mapping[str, PortType]] = {
@@ -45,6 +46,15 @@ class ComponentConfig(BaseModel):
     """Base of every component's config: strict types, unknown fields refused, frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+def config_words(words: str, field: str = "") -> PydanticCustomError:
+    """Return the error that a validator of a config raises, in words that people are shown.
+
+    :param words: follow on the field's label: ``has a name that comes twice``. Quote no value.
+    :param field: whose they are, for a validator of the whole config.
+    """
+    return PydanticCustomError("config_words", "{words}", {"words": words, "field": field})
 
 
 def field(

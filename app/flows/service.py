@@ -248,8 +248,31 @@ def version_to_run(
     :raises NotFound: there is no such flow or version here.
     """
     flow = get_row(session, actor, flow_id)
-    if version == "draft" or (version is None and flow.active_version is None):
+    if _means_draft(flow, version):
         return flow, freeze_draft(session, actor, flow)
+    return flow, _get_version(session, flow, version)
+
+
+def version_to_check(
+    session: Session, actor: Actor, flow_id: str, version: int | str | None
+) -> tuple[Flow, dict[str, Any], Mapping[str, str] | None]:
+    """Return the flow, and the graph and bindings that a run of it would have; writes nothing.
+
+    :param version: as for :func:`version_to_run`.
+    :raises NotFound: there is no such flow or version here.
+    """
+    flow = get_row(session, actor, flow_id)
+    if _means_draft(flow, version):
+        return flow, flow.graph, None
+    found = _get_version(session, flow, version)
+    return flow, found.graph, found.bindings
+
+
+def _means_draft(flow: Flow, version: int | str | None) -> bool:
+    return version == "draft" or (version is None and flow.active_version is None)
+
+
+def _get_version(session: Session, flow: Flow, version: int | str | None) -> FlowVersion:
     number = flow.active_version if version in (None, "active") else version
     found = session.scalar(
         select(FlowVersion).where(FlowVersion.flow_id == flow.id, FlowVersion.number == number)
@@ -260,7 +283,7 @@ def version_to_run(
             f"Flow {flow.name} has no {'active version' if number is None else f'version {number}'}"
             ". Run its draft, or activate it first.",
         )
-    return flow, found
+    return found
 
 
 def _note_uses(session: Session, flow: Flow) -> None:

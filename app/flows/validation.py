@@ -16,6 +16,7 @@ from app.components.ports import PortType
 from app.components.problems import Problem, Remedy
 from app.components.registry import Registry
 from app.flows.graph import Graph, Node
+from app.flows.inputs import find_secretive_inputs
 from app.flows.wires import label_of
 
 SecretStatus = Literal["found", "missing", "denied", "disabled", "pin_missing"]
@@ -25,6 +26,7 @@ SecretLookup = Callable[[str, int | None], SecretStatus]
 ClosestName = Callable[[str], str | None]
 
 SECRET_FETCH: Final = "secret.fetch"  # noqa: S105 - a component's name
+MANUAL_TRIGGER: Final = "trigger.manual"
 SECRET_FIELD: Final = "secret.field"  # noqa: S105
 
 
@@ -80,6 +82,8 @@ def find_problems(
             continue
         problems += _unfinished(node, component, graph, label_of(node, registry))
         problems += _structured_into_text(node, component, graph, registry)
+        if node.component == MANUAL_TRIGGER:
+            problems += find_secretive_inputs(node, label_of(node, registry))
         reference = _reference(node)
         if secrets is not None and reference is not None:
             status = secrets(reference.name, reference.version)

@@ -30,9 +30,14 @@ class Tampered(Unavailable):
 
 
 class Sealed:
-    """Mixin of models whose rows carry a MAC over the columns that ``SEALED`` lists."""
+    """Mixin of models whose rows carry a MAC over the columns that ``SEALED`` lists.
+
+    ``SEALED_ONCE_SET`` lists columns that came after the first rows: they are covered as soon as
+    they hold something, so that older rows stay good. Emptied in SQL, such a row is refused.
+    """
 
     SEALED: ClassVar[tuple[str, ...]]
+    SEALED_ONCE_SET: ClassVar[tuple[str, ...]] = ()
     __tablename__: str
 
     mac_key_id: Mapped[str] = mapped_column(String(16))
@@ -40,7 +45,11 @@ class Sealed:
 
     def sealed_fields(self) -> dict[str, Any]:
         """The columns that the MAC covers, in their fixed order."""
-        return {name: getattr(self, name) for name in self.SEALED}
+        fields = {name: getattr(self, name) for name in self.SEALED}
+        for name in self.SEALED_ONCE_SET:
+            if getattr(self, name):
+                fields[name] = getattr(self, name)
+        return fields
 
 
 @event.listens_for(Sealed, "before_insert", propagate=True)
@@ -65,7 +74,8 @@ def _check_loaded(row: Sealed, context: Any) -> None:
 
 @event.listens_for(Sealed, "refresh", propagate=True)
 def _check_refreshed(row: Sealed, context: Any, _attributes: object) -> None:
-    if all(name in row.__dict__ for name in (*row.SEALED, "row_mac", "mac_key_id")):
+    needed = (*row.SEALED, *row.SEALED_ONCE_SET, "row_mac", "mac_key_id")
+    if all(name in row.__dict__ for name in needed):
         _check(row, context.session)
 
 

@@ -26,14 +26,16 @@ from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import content_hash
 from app.flows.settings import FlowSettings, read_settings
-from app.flows.validation import SecretReference, SecretStatus, secret_problem, secret_references
+from app.flows.validation import SecretReference, secret_references
 from app.ids import is_id, new_id, utcnow
 from app.keys.sealed import Tampered
+from app.runs.checks import check_secrets, may_use
+from app.runs.context import check_context
 from app.runs.events import append_own, set_node
 from app.runs.models import Run, RunClaim, Worker
 from app.runs.states import RunState
 from app.vault.grants import add_grant
-from app.vault.lookup import Resolved, closest_name, resolve
+from app.vault.lookup import Resolved
 
 LEASE = timedelta(seconds=12)
 """How long a claim holds without a heartbeat; workers send one each second."""
@@ -106,9 +108,12 @@ def claim_run(
     try:
         flow = session.get_one(Flow, run.flow_id)
         version, graph, settings = _snapshot(session, run)
+        check_context(run)
         references = secret_references(graph)
-        found = _resolve(session, run, references, version.bindings)
-        problems = _find_problems(session, run, references, found)
+        found, problems = check_secrets(
+            session, run.environment_id, run.flow_id, references, version.bindings,
+            _scopes(session, run) if references else (), lock=True,
+        )
     except Tampered as error:
         # Left queued, the run would be put back and tried for ever.
         _reject(session, run, who, None, [Problem(error.code, "error", error.detail)], now)
@@ -146,59 +151,13 @@ def _snapshot(session: Session, run: Run) -> tuple[FlowVersion, Graph, FlowSetti
 
 def may_use_secrets(session: Session, run: Run) -> bool:
     """Say whether the person that the run acts for may use secrets now."""
-    scopes = _scopes(session, run)
-    return Scope.RUNS_MANAGE in scopes and bool(
-        scopes & {Scope.SECRETS_USE, Scope.SECRETS_MANAGE}
-    )
+    return may_use(_scopes(session, run))
 
 
 def _scopes(session: Session, run: Run) -> frozenset[Scope]:
     if run.user_id is None:
         return frozenset()
     return current_scopes(session, run.user_id, run.environment_id, run.token_id)
-
-
-def _resolve(
-    session: Session,
-    run: Run,
-    references: list[SecretReference],
-    bindings: Mapping[str, str] | None,
-) -> dict[str, Resolved]:
-    """Resolve each node's secret: by name in a draft, and only to the bound id once activated."""
-    if not references:
-        return {}
-    wanted = [(reference.name, reference.version) for reference in references]
-    named = resolve(session, run.environment_id, wanted, flow_id=run.flow_id, lock=True)
-    found = {}
-    for reference in references:
-        resolved = named[reference.name, reference.version]
-        bound = bindings.get(reference.node) if bindings is not None else None
-        if bindings is not None and (resolved.secret is None or resolved.secret.id != bound):
-            # Deleted and made anew under the same name: it has to be re-mapped.
-            resolved = Resolved("missing")
-        found[reference.node] = resolved
-    return found
-
-
-def _find_problems(
-    session: Session,
-    run: Run,
-    references: list[SecretReference],
-    found: Mapping[str, Resolved],
-) -> list[Problem]:
-    allowed = not references or may_use_secrets(session, run)
-    # Other names are suggested only to who may list them.
-    reads = Scope.SECRETS_READ in _scopes(session, run)
-    closest = closest_name(session, run.environment_id) if reads else None
-    problems = []
-    for reference in references:
-        status: SecretStatus = found[reference.node].status
-        if status == "found" and not allowed:
-            status = "denied"
-        problem = secret_problem(status, reference, closest)
-        if problem is not None:
-            problems.append(problem)
-    return problems
 
 
 def _reject(

@@ -16,8 +16,11 @@ from app.keys.sealed import Sealed
 class Run(Sealed, Base):
     """One execution of a flow version.
 
-    The seal covers whom the run acts for and what it executes: grants follow from both.
+    The seal covers whom the run acts for, what it executes and what it was started with: grants
+    and deeds follow from them.
 
+    :ivar context_hash: SHA-256 of trigger and inputs, compared when the run is claimed: they can
+        be long, and the seal is checked with every heartbeat. None in rows older than this column.
     :ivar fence: number of the newest claim; 0 before the first.
     :ivar last_seq: the newest event's sequence number.
     """
@@ -31,6 +34,7 @@ class Run(Sealed, Base):
     SEALED: ClassVar[tuple[str, ...]] = (
         "id", "environment_id", "flow_id", "flow_version_id", "user_id", "token_id",
     )
+    SEALED_ONCE_SET: ClassVar[tuple[str, ...]] = ("context_hash",)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
@@ -40,6 +44,7 @@ class Run(Sealed, Base):
     token_id: Mapped[str | None] = mapped_column(Id)
     trigger: Mapped[dict[str, Any]]
     inputs: Mapped[dict[str, Any]]
+    context_hash: Mapped[str | None] = mapped_column(String(64), default=None)
     state: Mapped[str] = mapped_column(String(16), default="queued")
     problems: Mapped[list[Any]] = mapped_column(default=list)
     fence: Mapped[int] = mapped_column(default=0)

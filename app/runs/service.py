@@ -2,82 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
-from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action
-from app.components.problems import Problem
-from app.errors import Conflict, Invalid, NotFound
-from app.flows.graph import parse_graph
+from app.errors import Conflict, Invalid
 from app.flows.models import Flow, FlowVersion
-from app.flows.service import problems_of, version_to_run
-from app.ids import is_id, utcnow
+from app.ids import utcnow
 from app.paging import Page, check_limit, decode_cursor, encode_cursor
 from app.runs.events import append_own
 from app.runs.models import Run, RunEvent, RunNode
+from app.runs.rows import get_row
+from app.runs.starting import rerun, start_run
 from app.runs.states import TERMINAL, RunState
 from app.runs.views import EventView, NodeView, RunView, view_event, view_run
 
 __all__ = [
     "EventView", "NodeView", "RunView", "cancel_run", "get_run", "get_state", "list_events",
-    "list_runs", "start_run",
+    "list_runs", "rerun", "start_run",
 ]
-
-MAX_INPUT_BYTES = 256 * 1024
-#: What the pre-run check decides: such a run is accepted and ends ``rejected``.
-UNRESOLVED = frozenset({"secret_missing", "secret_denied", "secret_disabled", "pin_missing"})
-
-
-def start_run(
-    session: Session,
-    actor: Actor,
-    flow_id: str,
-    *,
-    inputs: dict[str, Any] | None = None,
-    version: int | str | None = None,
-) -> RunView:
-    """Accept a run; the caller commits, then puts its job into the queue.
-
-    :param version: ``draft``, ``active``, a number, or None: the active one, else the draft.
-    :raises Denied: the actor lacks ``runs:manage``.
-    :raises NotFound: there is no such flow or version here.
-    :raises Invalid: ``flow_has_problems``, with all of them; secrets that can't be resolved are
-        not among them, they end the run as ``rejected``. Or the inputs are too large.
-    :raises Locked: ``frozen``.
-    """
-    actor.require(Scope.RUNS_MANAGE)
-    refuse_frozen(session, actor.environment_id)
-    flow, snapshot = version_to_run(session, actor, flow_id, version)
-    graph = parse_graph(snapshot.graph)
-    problems = problems_of(session, actor, graph, flow.id)
-    blocking = [p for p in problems if p.severity == "error" and p.code not in UNRESOLVED]
-    if blocking:
-        raise _unfinished(flow, blocking)
-    if not graph.nodes:
-        raise Invalid("flow_empty", f"Flow {flow.name} has no nodes yet. Add one, then run it.")
-    given = inputs or {}
-    if len(json.dumps(given).encode()) > MAX_INPUT_BYTES:
-        raise Invalid("inputs_too_large", "The run's inputs are over 256 KiB.", field="inputs")
-    run = Run(
-        environment_id=actor.environment_id, flow_id=flow.id, flow_version_id=snapshot.id,
-        user_id=actor.user_id, token_id=actor.token_id,
-        trigger={"kind": "manual" if actor.kind == "session" else "api", "by": actor.name},
-        inputs=given, started_at=None, finished_at=None, deadline=None, lease_expires_at=None,
-    )
-    session.add(run)
-    session.flush()
-    append_own(session, run, f"Run queued by {actor.name}", state=RunState.QUEUED)
-    audit.record(
-        session, actor=actor.who(), action=Action.RUN_START, flow_id=flow.id, run_id=run.id
-    )
-    return view_run(run, flow.name, snapshot.number, snapshot.graph, ())
 
 
 def get_run(session: Session, actor: Actor, run_id: str) -> RunView:
@@ -87,7 +33,7 @@ def get_run(session: Session, actor: Actor, run_id: str) -> RunView:
     :raises NotFound: there is none in this environment.
     """
     actor.require(Scope.RUNS_READ)
-    return _views(session, [_get(session, actor, run_id)], nodes=True)[0]
+    return _views(session, [get_row(session, actor, run_id)], nodes=True)[0]
 
 
 def list_runs(
@@ -130,7 +76,7 @@ def get_state(session: Session, actor: Actor, run_id: str) -> RunState:
     :raises NotFound: there is no such run here.
     """
     actor.require(Scope.RUNS_READ)
-    return RunState(_get(session, actor, run_id).state)
+    return RunState(get_row(session, actor, run_id).state)
 
 
 def list_events(
@@ -142,7 +88,7 @@ def list_events(
     :raises NotFound: there is no such run here.
     """
     actor.require(Scope.RUNS_READ)
-    run = _get(session, actor, run_id)
+    run = get_row(session, actor, run_id)
     rows = session.scalars(
         select(RunEvent)
         .where(RunEvent.run_id == run.id, RunEvent.seq > after)
@@ -160,7 +106,7 @@ def cancel_run(session: Session, actor: Actor, run_id: str) -> None:
     :raises Conflict: ``run_over``: it has ended.
     """
     actor.require(Scope.RUNS_MANAGE)
-    run = _get(session, actor, run_id, for_update=True)
+    run = get_row(session, actor, run_id, for_update=True)
     if run.state in TERMINAL:
         raise Conflict("run_over", f"This run is over already: it {_ended(run.state)}.")
     run.cancel_requested = True
@@ -179,26 +125,6 @@ def cancel_run(session: Session, actor: Actor, run_id: str) -> None:
 
 def _ended(state: str) -> str:
     return f"was {state}" if state in {"cancelled", "rejected", "skipped"} else state
-
-
-def _unfinished(flow: Flow, problems: list[Problem]) -> Invalid:
-    count = len(problems)
-    return Invalid(
-        "flow_has_problems",
-        f"Flow {flow.name} can't run yet: {problems[0].message}"
-        + (f" There are {count - 1} more." if count > 1 else ""),
-        problems=[problem.to_json() for problem in problems],
-    )
-
-
-def _get(session: Session, actor: Actor, run_id: str, *, for_update: bool = False) -> Run:
-    query = select(Run).where(Run.id == run_id, Run.environment_id == actor.environment_id)
-    if for_update:
-        query = query.with_for_update()
-    run = session.scalar(query) if is_id(run_id) else None
-    if run is None:
-        raise NotFound("run_not_found", "There is no such run in this environment.")
-    return run
 
 
 def _views(session: Session, runs: list[Run], *, nodes: bool) -> list[RunView]:

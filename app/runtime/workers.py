@@ -126,6 +126,7 @@ def _plan(claimed: Claimed) -> dict[str, Any]:
         },
         "settings": {"on_prevented_leak": claimed.settings.on_prevented_leak},
         "inputs": run.inputs,
+        "trigger": {"kind": run.trigger.get("kind"), "node": run.trigger.get("node")},
         "graph": claimed.graph,
         "grants": [dataclasses.asdict(grant) for grant in claimed.grants],
         "limits": LIMITS,

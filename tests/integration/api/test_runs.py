@@ -15,7 +15,7 @@ from tests.support.queue_server import queue_server
 
 FIELDS = {
     "id", "flow_id", "flow_version", "state", "problems", "created_at", "started_at",
-    "finished_at", "trigger", "nodes",
+    "finished_at", "trigger", "inputs", "nodes",
 }
 
 
@@ -64,7 +64,9 @@ def test_start_show_list_cancel(api: Api, queue_url: str) -> None:
 
     shown = api.get(f"/runs/{run_id}")
     assert shown.json == started.json
-    assert [item["id"] for item in api.get(f"/runs?flow_id={flow_id}").json["items"]] == [run_id]
+    assert shown.json["inputs"] == {"a": [1, None]}
+    (listed,) = api.get(f"/runs?flow_id={flow_id}").json["items"]
+    assert listed == {name: value for name, value in shown.json.items() if name != "inputs"}
     assert api.get("/runs?state=failed").json["items"] == []
     assert api.get("/runs?state=nonsense").status_code == 422
 
@@ -82,6 +84,29 @@ def test_start_show_list_cancel(api: Api, queue_url: str) -> None:
     assert cancelled.status_code == 202
     assert cancelled.json["state"] == "cancelled"
     assert api.post(f"/runs/{run_id}/cancel").status_code == 409
+
+
+def test_inputs_again_and_check(api: Api, queue_url: str) -> None:
+    document = graph([
+        node("a", "trigger.manual", inputs=[{"name": "day", "required": True}]),
+        node("b", "output.log", message="hello"), node("c", "secret.fetch", secretName="no"),
+    ])
+    flow_id = api.post("/flows", json={"name": "f", "graph": document}).json["id"]
+    refused = api.post(f"/flows/{flow_id}/runs", json={"inputs": {"other": "CANARY"}})
+    assert (refused.status_code, refused.json["code"]) == (422, "inputs_invalid")
+    assert [one["field"] for one in refused.json["problems"]] == ["inputs.other", "inputs.day"]
+    run = api.post(f"/flows/{flow_id}/runs", json={"inputs": {"day": "Monday"}}).json
+    again = api.post(f"/runs/{run['id']}/rerun")
+    assert again.status_code == 202, again.json
+    assert (again.json["inputs"], again.json["state"]) == ({"day": "Monday"}, "queued")
+    assert again.headers["Location"] == f"/api/v1/runs/{again.json['id']}"
+    other = api.post(f"/runs/{run['id']}/rerun", json={"inputs": {"day": "Friday"}})
+    assert other.json["inputs"] == {"day": "Friday"}
+    with Redis.from_url(queue_url) as redis:
+        assert redis.exists(f"rq:job:run-{other.json['id']}")
+    found = api.post(f"/flows/{flow_id}/check").json["problems"]
+    assert [(one["node"], one["code"]) for one in found] == [("c", "secret_missing")]
+    assert api.post(f"/flows/{flow_id}/check", json={"version": "active"}).status_code == 404
 
 
 def test_a_body_is_optional(api: Api) -> None:

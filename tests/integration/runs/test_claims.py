@@ -12,14 +12,18 @@ from sqlalchemy import select, text, update
 from app.accounts.scopes import Role, Scope
 from app.audit.models import AuditEvent
 from app.errors import Conflict, Denied, Invalid, NotFound
+from app.flows.activation import activate_flow, deactivate_flow
+from app.flows.service import save_flow
 from app.flows.settings import read_settings
 from app.ids import new_id
+from app.runs.checks import check_flow
 from app.runs.models import Run
 from app.runs.service import (
     cancel_run,
     get_run,
     list_events,
     list_runs,
+    rerun,
     start_run,
 )
 from app.runs.states import TERMINAL, RunState
@@ -362,3 +366,155 @@ def test_events_come_in_pages(workshop: Workshop) -> None:
         assert list_events(session, workshop.actor(), held.id, after=99) == []
         with pytest.raises(NotFound):
             list_events(session, workshop.actor(), "..")
+
+
+# -- what a run was started with ------------------------------------------------------------
+
+ASKING = {
+    "schema": 1,
+    "nodes": [
+        node("start", "trigger.manual", inputs=[
+            {"name": "day", "required": True}, {"name": "count", "type": "number", "default": 3},
+        ]),
+        node("log", "output.log", message="x"),
+    ],
+    "edges": [],
+}
+
+
+def test_inputs_are_checked_before_there_is_a_run(workshop: Workshop) -> None:
+    flow = workshop.flow(ASKING)
+    with pytest.raises(Invalid) as caught:
+        workshop.run(flow, inputs={"count": "many"})
+    assert [problem["field"] for problem in caught.value.problems] == [
+        "inputs.day", "inputs.count"
+    ]
+    run = workshop.run(flow, inputs={"day": "Monday"})
+    assert run.inputs == {"day": "Monday", "count": 3}
+    held = workshop.runtime.claim(workshop.worker, run.id)
+    assert held.plan["inputs"] == {"day": "Monday", "count": 3}
+
+
+@pytest.mark.parametrize(
+    "change", ["inputs = '{\"day\": \"evil\"}'", "\"trigger\" = '{\"kind\": \"manual\"}'",
+               "context_hash = null", "context_hash = 'x'"]
+)
+def test_a_run_whose_inputs_were_changed_in_sql_runs_nowhere(
+    workshop: Workshop, change: str
+) -> None:
+    run = workshop.run(workshop.flow(ASKING), inputs={"day": "Monday"})
+    with workshop.installation.services.db.begin() as session:
+        session.execute(text(f"update runs set {change} where id = :id"), {"id": run.id})
+    answer = workshop.runtime.try_claim(workshop.worker, run.id)
+    if "context_hash" in change:
+        assert (answer.status_code, answer.json["code"]) == (503, "row_tampered")
+    else:
+        assert answer.json["state"] == "rejected"
+        assert [one["code"] for one in workshop.show(run.id).problems] == ["row_tampered"]
+
+
+def test_a_run_from_before_the_hash_is_good(workshop: Workshop) -> None:
+    """A row of the release before: sealed without the column."""
+    run = workshop.run(workshop.flow(ASKING), inputs={"day": "Monday"})
+    with workshop.installation.services.db.begin() as session:
+        session.get_one(Run, run.id).context_hash = None
+    assert workshop.runtime.claim(workshop.worker, run.id).plan["state"] == "running"
+
+
+def test_again_with_the_same_inputs_and_with_others(workshop: Workshop) -> None:
+    flow = workshop.flow(ASKING)
+    run = workshop.run(flow, inputs={"day": "Monday"})
+    db = workshop.installation.services.db
+    with db.begin() as session:
+        same = rerun(session, workshop.actor(), run.id)
+        other = rerun(session, workshop.actor(), run.id, inputs={"day": "Friday", "count": 0})
+        with pytest.raises(Invalid):
+            rerun(session, workshop.actor(), run.id, inputs={})
+    assert (same.inputs, same.trigger["rerun_of"]) == (run.inputs, run.id)
+    assert other.inputs == {"day": "Friday", "count": 0}
+
+
+def test_again_takes_what_was_mended_since(workshop: Workshop) -> None:
+    flow = workshop.flow()
+    db = workshop.installation.services.db
+    draft = workshop.run(flow)
+    with db.begin() as session:
+        activate_flow(session, workshop.actor(), flow.id)
+        active = start_run(session, workshop.actor(), flow.id)
+        changed = fetching()
+        changed["nodes"][0]["config"]["message"] = "mended"
+        save_flow(session, workshop.actor(), flow.id, graph=changed)
+        activate_flow(session, workshop.actor(), flow.id)
+        again = rerun(session, workshop.actor(), active.id)
+        assert (active.flow_version, again.flow_version) == (1, 2)
+        of_draft = rerun(session, workshop.actor(), draft.id)
+        assert of_draft.flow_version is None
+        assert of_draft.graph["nodes"][0]["config"]["message"] == "mended"
+        deactivate_flow(session, workshop.actor(), flow.id)
+        assert rerun(session, workshop.actor(), again.id).flow_version == 2
+        assert rerun(session, workshop.actor(), again.id, version="draft").flow_version is None
+
+
+def test_again_needs_the_right_to_run_here(workshop: Workshop) -> None:
+    run = workshop.run(workshop.flow())
+    reader = workshop.actor(scopes=frozenset({Scope.RUNS_READ}))
+    stranger = workshop.actor(environment_id=workshop.installation.environment(f"e{new_id()}"))
+    with workshop.installation.services.db.begin() as session:
+        with pytest.raises(Denied):
+            rerun(session, reader, run.id)
+        with pytest.raises(NotFound):
+            rerun(session, stranger, run.id)
+
+
+# -- the check on demand --------------------------------------------------------------------
+
+
+def test_the_check_on_demand_says_what_a_run_would_be_rejected_for(
+    workshop: Workshop, rejected: Callable[..., Any]
+) -> None:
+    gone, kept = workshop.secret(), workshop.secret()
+    graph = fetching(gone.name, kept.name)
+    graph["nodes"].append(node("n2", "secret.fetch", secretName=kept.name, version=9))
+    flow = workshop.flow(graph)
+    workshop.delete(gone.id)
+    with workshop.installation.services.db.read() as session:
+        found = [one.to_json() for one in check_flow(session, workshop.actor(), flow.id)]
+        before = list_runs(session, workshop.actor(), flow_id=flow.id).items
+    assert [(one["node"], one["code"]) for one in found] == [
+        ("n0", "secret_missing"), ("n2", "pin_missing")
+    ]
+    assert all(one["remedy"] for one in found)
+    assert before == []
+    assert rejected(workshop.run(flow).id).problems == found
+
+
+def test_the_check_of_an_active_version_holds_to_its_bindings(workshop: Workshop) -> None:
+    secret = workshop.secret()
+    flow = workshop.flow(fetching(secret.name))
+    db = workshop.installation.services.db
+    with db.begin() as session:
+        activate_flow(session, workshop.actor(), flow.id)
+    user = workshop.actor(scopes=frozenset({Scope.RUNS_MANAGE}))
+    with db.read() as session:
+        assert check_flow(session, workshop.actor(), flow.id) == []
+        (denied,) = check_flow(session, user, flow.id)
+        assert denied.code == "secret_denied"
+        with pytest.raises(Denied):
+            check_flow(session, workshop.actor(scopes=frozenset({Scope.FLOWS_READ})), flow.id)
+    workshop.delete(secret.id)
+    with db.read() as session:
+        assert [p.code for p in check_flow(session, workshop.actor(), flow.id, "active")] == [
+            "secret_missing"
+        ]
+
+
+def test_the_check_names_one_problem_a_node_in_the_flows_order(workshop: Workshop) -> None:
+    graph = {"schema": 1, "nodes": [
+        node("first", "http.request"), node("second", "secret.fetch", secretName="never-was"),
+    ], "edges": []}
+    flow = workshop.flow(graph)
+    empty = workshop.flow({"schema": 1, "nodes": [], "edges": []})
+    with workshop.installation.services.db.read() as session:
+        found = check_flow(session, workshop.actor(), flow.id)
+        assert [problem.node for problem in found] == ["first", "second"]
+        assert [p.code for p in check_flow(session, workshop.actor(), empty.id)] == ["flow_empty"]

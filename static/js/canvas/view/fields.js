@@ -20,6 +20,7 @@ const EDITORS = {
   boolean: booleanField,
   select: selectField,
   json: jsonField,
+  run_inputs: jsonField,
   key_value: pairsField,
   secret_name: secretField,
   secret_version: secretVersionField,

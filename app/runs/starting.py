@@ -1,0 +1,163 @@
+"""Starting runs: for a person, a program, a trigger; anew, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.actor import Actor
+from app.accounts.freeze import refuse_frozen
+from app.accounts.scopes import Scope
+from app.audit import Action
+from app.components.problems import Problem
+from app.errors import Invalid
+from app.flows.graph import Graph, parse_graph
+from app.flows.inputs import check_inputs
+from app.flows.models import Flow, FlowVersion
+from app.flows.service import problems_of, version_to_run
+from app.runs.checks import UNRESOLVED
+from app.runs.context import hash_context
+from app.runs.events import append_own
+from app.runs.models import Run
+from app.runs.rows import get_row
+from app.runs.states import RunState
+from app.runs.views import RunView, view_run
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is run: a flow's snapshot, whose graph was read."""
+
+    flow: Flow
+    version: FlowVersion
+    graph: Graph
+
+
+def start_run(
+    session: Session,
+    actor: Actor,
+    flow_id: str,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    version: int | str | None = None,
+) -> RunView:
+    """Accept a run; the caller commits, then puts its job into the queue.
+
+    :param version: ``draft``, ``active``, a number, or None: the active one, else the draft.
+    :raises Denied: the actor lacks ``runs:manage``.
+    :raises NotFound: there is no such flow or version here.
+    :raises Invalid: ``flow_has_problems``, with all of them; secrets that can't be resolved are
+        not among them, they end the run as ``rejected``. ``inputs_invalid``, with a problem for
+        each input, or ``inputs_too_large``.
+    :raises Locked: ``frozen``.
+    """
+    start = _ready(session, actor, flow_id, version)
+    given = check_inputs(start.graph, inputs or {})
+    return accept(session, actor, start, given, trigger_of(actor))
+
+
+def rerun(
+    session: Session,
+    actor: Actor,
+    run_id: str,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    version: int | str | None = None,
+) -> RunView:
+    """Run a flow again, for the actor, with a run's inputs or with others.
+
+    A run of a draft runs the draft as it is now, a run of a version the active version of now, so
+    that what was mended since takes effect.
+
+    :param version: as for :func:`start_run`, to choose otherwise.
+    :raises Denied: the actor lacks ``runs:manage``.
+    :raises NotFound: there is no such run here, or its flow was deleted.
+    :raises Invalid: as for :func:`start_run`.
+    :raises Locked: ``frozen``.
+    """
+    actor.require(Scope.RUNS_MANAGE)
+    before = get_row(session, actor, run_id)
+    if version is None:
+        number = session.get_one(FlowVersion, before.flow_version_id).number
+        version = "draft" if number is None else _active_or(session, before.flow_id, number)
+    start = _ready(session, actor, before.flow_id, version)
+    # What a trigger brought is not what the form asks for; unchanged, it was taken once already.
+    given = dict(before.inputs) if inputs is None else check_inputs(start.graph, inputs)
+    trigger = {**trigger_of(actor), "rerun_of": before.id}
+    if "node" in before.trigger:
+        trigger["node"] = before.trigger["node"]
+    return accept(session, actor, start, given, trigger)
+
+
+def accept(
+    session: Session,
+    actor: Actor,
+    start: Start,
+    inputs: dict[str, Any],
+    trigger: dict[str, Any],
+) -> RunView:
+    """Make the run's row, for the actor; everything was checked.
+
+    :param trigger: what started it, for the run's page: ``kind`` and ``by`` at least.
+    """
+    flow, version = start.flow, start.version
+    run = Run(
+        environment_id=flow.environment_id, flow_id=flow.id, flow_version_id=version.id,
+        user_id=actor.user_id, token_id=actor.token_id, trigger=trigger, inputs=inputs,
+        context_hash=hash_context(trigger, inputs), started_at=None, finished_at=None,
+        deadline=None, lease_expires_at=None,
+    )
+    session.add(run)
+    session.flush()
+    append_own(session, run, f"Run queued by {trigger['by']}", state=RunState.QUEUED)
+    audit.record(
+        session, actor=actor.who(), action=Action.RUN_START, flow_id=flow.id, run_id=run.id
+    )
+    return view_run(run, flow.name, version.number, version.graph, ())
+
+
+def trigger_of(actor: Actor) -> dict[str, Any]:
+    """Describe a start by hand: in the browser, or by a program with a token."""
+    return {"kind": "manual" if actor.kind == "session" else "api", "by": actor.name}
+
+
+def _ready(session: Session, actor: Actor, flow_id: str, version: int | str | None) -> Start:
+    actor.require(Scope.RUNS_MANAGE)
+    refuse_frozen(session, actor.environment_id)
+    flow, snapshot = version_to_run(session, actor, flow_id, version)
+    return read_start(session, actor, flow, snapshot)
+
+
+def read_start(session: Session, actor: Actor, flow: Flow, snapshot: FlowVersion) -> Start:
+    """Read what is to be run.
+
+    :raises Invalid: ``flow_has_problems``, ``flow_empty``.
+    """
+    graph = parse_graph(snapshot.graph)
+    problems = problems_of(session, actor, graph, flow.id)
+    blocking = [p for p in problems if p.severity == "error" and p.code not in UNRESOLVED]
+    if blocking:
+        raise _unfinished(flow, blocking)
+    if not graph.nodes:
+        raise Invalid("flow_empty", f"Flow {flow.name} has no nodes yet. Add one, then run it.")
+    return Start(flow, snapshot, graph)
+
+
+def _active_or(session: Session, flow_id: str, number: int) -> int:
+    active = session.scalar(select(Flow.active_version).where(Flow.id == flow_id))
+    return active if active is not None else number
+
+
+def _unfinished(flow: Flow, problems: list[Problem]) -> Invalid:
+    count = len(problems)
+    return Invalid(
+        "flow_has_problems",
+        f"Flow {flow.name} can't run yet: {problems[0].message}"
+        + (f" There are {count - 1} more." if count > 1 else ""),
+        problems=[problem.to_json() for problem in problems],
+    )
