@@ -19,7 +19,12 @@ from app.keys.sealed import Sealed
 
 
 class Environment(Base):
-    """The unit of isolation: secrets, flows, runs, audit and grants belong to one."""
+    """The unit of isolation: secrets, flows, runs, audit and grants belong to one.
+
+    :ivar queued_limit: most runs that wait; more are refused.
+    :ivar running_limit: most runs that go on at once, more wait; None for no limit.
+    :ivar retention_days: how long runs that are over are kept; 0 for ever.
+    """
 
     __tablename__ = "environments"
 
@@ -27,6 +32,9 @@ class Environment(Base):
     name: Mapped[str] = mapped_column(String(64), unique=True)
     title: Mapped[str] = mapped_column(String(200))
     protected: Mapped[bool] = mapped_column(default=False)
+    queued_limit: Mapped[int] = mapped_column(default=10_000)
+    running_limit: Mapped[int | None] = mapped_column(default=None)
+    retention_days: Mapped[int] = mapped_column(default=30)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

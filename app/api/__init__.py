@@ -22,6 +22,7 @@ def register(app: APIFlask) -> None:
         components,
         credentials,
         flows,
+        hooks,
         installation,
         people,
         runs,
@@ -33,6 +34,7 @@ def register(app: APIFlask) -> None:
     openapi.register(app)
     app.before_request(_admit)
     app.register_blueprint(api)
+    app.register_blueprint(hooks.routes)
 
 
 def _admit() -> None:

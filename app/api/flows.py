@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,11 +24,16 @@ from app.api.shapes import (
     ProblemOut,
     RunOut,
     RunStart,
-    RunWait,
 )
-from app.api.shapes_versions import FlowActivate, FlowVersionList, FlowVersionOut
+from app.api.shapes_versions import (
+    FlowActivate,
+    FlowVersionList,
+    FlowVersionOut,
+    TriggerList,
+    TriggerOut,
+)
 from app.errors import Invalid
-from app.flows import activation
+from app.flows import activation, triggers
 from app.flows import service as flows_service
 from app.flows.graph import parse_graph
 from app.flows.service import FlowView
@@ -36,6 +42,7 @@ from app.http.services import services
 from app.http.work import unit_of_work
 from app.runs import checks
 from app.runs import service as runs_service
+from app.runs.states import RunState
 
 
 @api.post("/flows")
@@ -172,31 +179,44 @@ def list_flow_versions(flow_id: str) -> Response:
     return reply(FlowVersionList(items=[FlowVersionOut.model_validate(one) for one in found]))
 
 
-@api.post("/flows/<id:flow_id>/runs")
-@operation(scope=Scope.RUNS_MANAGE, body=RunStart, query=RunWait, answer=RunOut, status=202,
-           early=200, errors=(404, 409, 423, 429, 503))
-def start_run(flow_id: str, query_data: RunWait, json_data: RunStart) -> Response:
-    """Start a run; it goes on after this answer, unless `wait` lets it end before."""
+@api.get("/flows/<id:flow_id>/triggers")
+@operation(scope=Scope.FLOWS_READ, answer=TriggerList, errors=(404,))
+def list_flow_triggers(flow_id: str) -> Response:
+    """List what starts the active version without a person: schedules and webhooks."""
     actor = current_actor()
     held = services()
-    if query_data.wait:
-        actor.require(Scope.RUNS_READ)
-    with held.waiters.listening(query_data.wait) as until_over:
-        with unit_of_work(held.db, actor) as session:
-            view = runs_service.start_run(
-                session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
-            )
-            environment = accounts.get_environment(session, actor.environment_id).name
-        # After the commit: a worker that is quick must find the run. A queue that doesn't answer
-        # is no failure, because the reaper puts the job in later.
+    with unit_of_work(held.db, actor, read=True) as session:
+        found = triggers.list_triggers(session, actor, flow_id)
+    items = [
+        TriggerOut.model_validate(
+            {
+                **dataclasses.asdict(one),
+                "url": held.config.public_url + one.path if one.path else None,
+            }
+        )
+        for one in found
+    ]
+    return reply(TriggerList(items=items))
+
+
+@api.post("/flows/<id:flow_id>/runs")
+@operation(scope=Scope.RUNS_MANAGE, body=RunStart, answer=RunOut, status=202,
+           errors=(404, 409, 423, 429, 503))
+def start_run(flow_id: str, json_data: RunStart) -> Response:
+    """Start a run; it goes on after this answer."""
+    actor = current_actor()
+    held = services()
+    with unit_of_work(held.db, actor) as session:
+        view = runs_service.start_run(
+            session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
+        )
+        environment = accounts.get_environment(session, actor.environment_id).name
+    # After the commit: a worker that is quick must find the run. A queue that doesn't answer is
+    # no failure, because the reaper puts the job in later.
+    if view.state == RunState.QUEUED:
         held.queue.enqueue(view.id, environment)
-        over = until_over(view.id)
-    if over:
-        with unit_of_work(held.db, actor, read=True) as session:
-            view = runs_service.get_run(session, actor, view.id)
     return reply(
-        RunOut.model_validate(view), 200 if over else 202,
-        headers={"Location": f"/api/v1/runs/{view.id}"},
+        RunOut.model_validate(view), 202, headers={"Location": f"/api/v1/runs/{view.id}"}
     )
 
 

@@ -26,6 +26,7 @@ from app.http.services import services
 from app.http.tickets import write_ticket
 from app.http.work import unit_of_work
 from app.runs import service as runs_service
+from app.runs.states import RunState
 
 
 @api.get("/runs")
@@ -113,7 +114,8 @@ def rerun(run_id: str, json_data: RunAgain) -> Response:
             session, actor, run_id, inputs=json_data.inputs, version=json_data.version
         )
         environment = accounts.get_environment(session, actor.environment_id).name
-    held.queue.enqueue(view.id, environment)
+    if view.state == RunState.QUEUED:
+        held.queue.enqueue(view.id, environment)
     return reply(
         RunOut.model_validate(view), 202, headers={"Location": f"/api/v1/runs/{view.id}"}
     )

@@ -144,6 +144,28 @@ class FlowVersionOut(Answer):
     created_by: str
 
 
+class TriggerOut(Answer):
+    """What starts a flow's active version without a person."""
+
+    node: str
+    kind: str
+    active: bool
+    acts_for: str = Field(description="Whoever activated the version; its runs act for them.")
+    url: str | None = Field(None, description="Of a webhook: where deliveries go.")
+    cron: str | None
+    timezone: str | None
+    next_times: list[Moment] = Field(description="Of a schedule: when it is due next.")
+    last_at: Moment | None
+    problem: str | None = Field(description="Why it started no run the last time.")
+
+
+class TriggerList(Answer):
+    """The triggers of a flow."""
+
+    items: list[TriggerOut]
+    next_cursor: str | None = None
+
+
 class FlowVersionList(Answer):
     """The versions of a flow, newest first."""
 

@@ -34,6 +34,7 @@ class Action(StrEnum):
     SECRET_VERSION = "secret.version"  # noqa: S105
     SECRET_GRANT = "secret.grant"  # noqa: S105
     SECRET_USE = "secret.use"  # noqa: S105
+    SECRET_VERIFY = "secret.verify"  # noqa: S105
     FLOW_CREATE = "flow.create"
     FLOW_SAVE = "flow.save"
     FLOW_DELETE = "flow.delete"
@@ -52,6 +53,9 @@ class Action(StrEnum):
     KEY_REPLACE = "key.replace"
     BACKUP = "backup"
     RESTORE = "restore"
+    RUN_SKIP = "run.skip"
+    TRIGGER_FAIL = "trigger.fail"
+    NOTICE_SEND = "notice.send"
     LEAK_PREVENT = "leak.prevent"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"

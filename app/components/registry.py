@@ -14,6 +14,8 @@ from app.errors import NotFound
 #: Name of each built-in, and where its class stands. The order is the palette's.
 BUILTINS: Final[Mapping[str, str]] = {
     "trigger.manual": "app.components.builtins.trigger_manual:ManualTrigger",
+    "trigger.schedule": "app.components.builtins.trigger_schedule:ScheduleTrigger",
+    "trigger.webhook": "app.components.builtins.trigger_webhook:WebhookTrigger",
     "secret.fetch": "app.components.builtins.secret_fetch:SecretFetch",
     "http.request": "app.components.builtins.http_request:HttpRequest",
     "text.template": "app.components.builtins.text_template:TextTemplate",

@@ -18,6 +18,7 @@ from app.flows.models import FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
 from app.flows.service import problems_of
 from app.flows.settings import FlowSettings, read_settings
+from app.flows.triggers import bind_triggers, signing_problems, unbind_triggers
 from app.flows.validation import secret_problem, secret_references
 from app.vault.lookup import resolve
 from app.vault.uses import Reference, drop_uses, set_uses
@@ -62,6 +63,7 @@ def activate_flow(
     if not (actor.may(Scope.SECRETS_USE) or actor.may(Scope.SECRETS_MANAGE)):
         denied = (secret_problem("denied", reference) for reference in references)
         problems += [problem for problem in denied if problem is not None]
+    problems += signing_problems(session, actor, flow, graph)
     blocking = [problem for problem in problems if problem.severity == "error"]
     if blocking or not graph.nodes:
         first = blocking[0].message if blocking else "It has no nodes yet."
@@ -94,10 +96,12 @@ def activate_flow(
         session, environment_id=flow.environment_id, flow_id=flow.id, flow_name=flow.name,
         scope="active",
         references=[
-            Reference(ref.node, ref.name, ref.version, bindings[ref.node]) for ref in references
+            Reference(ref.node, ref.name, ref.version, bindings[ref.node], ref.purpose)
+            for ref in references
         ],
     )
     session.flush()
+    bind_triggers(session, actor, flow, version, graph)
     audit.record(
         session, actor=actor.who(), action=Action.FLOW_ACTIVATE, flow_id=flow.id,
         target=flow.name, data={"version": version.number, "hash": version.content_hash},
@@ -125,6 +129,7 @@ def deactivate_flow(
     )
     flow.active_version = None
     drop_uses(session, flow.id, "active")
+    unbind_triggers(session, flow)
     return True
 
 

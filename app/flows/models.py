@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id
@@ -60,3 +60,42 @@ class FlowVersion(Sealed, Base):
     note: Mapped[str] = mapped_column(String(1000), default="")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     created_by: Mapped[str] = mapped_column(String(254))
+
+
+class Trigger(Sealed, Base):
+    """What starts an active version without a person: a schedule, or a webhook.
+
+    The row of a node stays when the flow is deactivated, so that a webhook keeps its address.
+
+    :ivar flow_version_id: the version that it starts; None while the flow isn't active.
+    :ivar hook: the unguessable part of a webhook's address.
+    :ivar secret_id: what a webhook's signatures are checked with, bound at activation.
+    :ivar user_id: whom its runs act for, with ``token_id``'s scopes where a token activated.
+    :ivar next_at: when a schedule is due. It moves by itself, so it is outside the seal.
+    :ivar problem: why it couldn't start a run the last time, in the words of the refusal.
+    """
+
+    __tablename__ = "triggers"
+    __table_args__ = (
+        UniqueConstraint("flow_id", "node"), UniqueConstraint("hook"), Index(None, "next_at"),
+    )
+    SEALED: ClassVar[tuple[str, ...]] = (
+        "id", "environment_id", "flow_id", "flow_version_id", "node", "kind", "hook", "secret_id",
+        "user_id", "token_id",
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
+    flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id"))
+    flow_version_id: Mapped[str | None] = mapped_column(ForeignKey("flow_versions.id"))
+    node: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(16))
+    hook: Mapped[str | None] = mapped_column(String(64))
+    secret_id: Mapped[str | None] = mapped_column(Id)
+    user_id: Mapped[str | None] = mapped_column(Id)
+    token_id: Mapped[str | None] = mapped_column(Id)
+    acts_for: Mapped[str] = mapped_column(String(254))
+    next_at: Mapped[datetime | None]
+    last_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

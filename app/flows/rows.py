@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.actor import Actor
-from app.errors import NotFound, Stale
-from app.flows.graph import Graph, canonical
-from app.flows.models import Flow
-from app.flows.settings import FlowSettings
+from app.errors import Invalid, NotFound, Stale
+from app.flows.graph import Graph, canonical, parse_graph
+from app.flows.models import Flow, FlowVersion
+from app.flows.settings import FlowSettings, read_settings
 from app.ids import is_id
+from app.keys.sealed import Tampered
+
+_log = logging.getLogger("tacit.flows")
 
 
 def get_row(session: Session, actor: Actor, flow_id: str, *, for_update: bool = False) -> Flow:
@@ -43,6 +47,22 @@ def check_revision(flow: Flow, if_match: int | None) -> None:
             f"Flow {flow.name} was changed by {flow.updated_by} since you read it: it is at "
             f"revision {flow.revision}, you had {if_match}. Read it again, then decide.",
         )
+
+
+def read_version(version: FlowVersion) -> tuple[Graph, FlowSettings]:
+    """Return what a version holds, compared with its sealed hash.
+
+    :raises Tampered: it was changed outside Tacit.
+    """
+    try:
+        graph, settings = parse_graph(version.graph), read_settings(version.settings)
+        sound = content_hash(graph, settings) == version.content_hash
+    except Invalid:
+        sound = False
+    if not sound:
+        _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
+        raise Tampered("flow_versions")
+    return graph, settings
 
 
 def content_hash(graph: Graph, settings: FlowSettings) -> str:

@@ -21,6 +21,7 @@ from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
 from app.flows.settings import FlowSettings, read_settings
+from app.flows.triggers import unbind_triggers
 from app.flows.validation import find_problems, secret_references
 from app.ids import utcnow
 from app.paging import Page, check_limit, decode_cursor, encode_cursor, like_pattern
@@ -185,6 +186,7 @@ def delete_flow(
     check_revision(flow, if_match)
     flow.deleted_at = utcnow()
     drop_uses(session, flow.id)
+    unbind_triggers(session, flow)
     audit.record(
         session, actor=actor.who(), action=Action.FLOW_DELETE, flow_id=flow.id, target=flow.name
     )
@@ -294,7 +296,9 @@ def _note_uses(session: Session, flow: Flow) -> None:
         flow_name=flow.name,
         scope="draft",
         references=[
-            Reference(reference.node, reference.name, reference.version)
+            Reference(
+                reference.node, reference.name, reference.version, purpose=reference.purpose
+            )
             for reference in secret_references(parse_graph(flow.graph))
             # A longer name can't be a secret's; the draft says so in its problems.
             if len(reference.name) <= MAX_SECRET_NAME

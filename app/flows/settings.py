@@ -130,6 +130,17 @@ def read_settings(document: object) -> FlowSettings:
     )
 
 
+def find_settings(document: object) -> FlowSettings:
+    """Read stored settings; what was changed outside Tacit counts as the defaults.
+
+    For what is decided before a version's hash is compared.
+    """
+    try:
+        return read_settings(document)
+    except Invalid:
+        return FlowSettings()
+
+
 def _problem(place: tuple[int | str, ...], kind: str, words: str) -> Problem:
     name = ".".join(str(part)[:64] for part in place)
     if kind == "extra_forbidden":

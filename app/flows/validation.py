@@ -6,7 +6,7 @@ Pure: shared by the server and the worker. What is *impossible* never gets here,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,7 +19,9 @@ from app.flows.graph import Graph, Node
 from app.flows.inputs import find_secretive_inputs
 from app.flows.wires import label_of
 
-SecretStatus = Literal["found", "missing", "denied", "disabled", "pin_missing"]
+SecretStatus = Literal[
+    "found", "missing", "denied", "disabled", "pin_missing", "verify_only"
+]
 #: Says what has become of a secret's name and pinned version (None: the active one) here.
 SecretLookup = Callable[[str, int | None], SecretStatus]
 #: Returns the existing name that is closest to a missing one, if any may be shown.
@@ -27,6 +29,7 @@ ClosestName = Callable[[str], str | None]
 
 SECRET_FETCH: Final = "secret.fetch"  # noqa: S105 - a component's name
 MANUAL_TRIGGER: Final = "trigger.manual"
+WEBHOOK_TRIGGER: Final = "trigger.webhook"
 SECRET_FIELD: Final = "secret.field"  # noqa: S105
 
 
@@ -36,27 +39,37 @@ class SecretReference:
 
     :param version: the pinned version, or None for the active one.
     :param output_format: ``raw`` or ``json``.
+    :param purpose: ``fetch`` for a node of a run; ``verify`` for a webhook, whose signatures are
+        checked inside the vault.
     """
 
     node: str
     name: str
     version: int | None
     output_format: str
+    purpose: Literal["fetch", "verify"] = "fetch"
 
 
 def secret_references(graph: Graph) -> list[SecretReference]:
-    """Return what the flow's enabled nodes fetch, in document order. Unset names are left out."""
+    """Return what the flow's enabled nodes name, in document order. Unset names are left out."""
     return [found for node in graph.nodes if (found := _reference(node)) and not node.disabled]
 
 
+def fetched_references(graph: Graph) -> list[SecretReference]:
+    """Return what a run of the flow is granted: all but the secrets that webhooks check with."""
+    return [found for found in secret_references(graph) if found.purpose == "fetch"]
+
+
 def _reference(node: Node) -> SecretReference | None:
-    if node.component != SECRET_FETCH:
+    if node.component not in (SECRET_FETCH, WEBHOOK_TRIGGER):
         return None
     name, version = node.config.get("secretName"), node.config.get("version")
     if not isinstance(name, str) or not name:
         return None
     # Beyond what a database counts, no version exists either.
     pinned = max(0, min(version, 2**31 - 1)) if type(version) is int else None
+    if node.component == WEBHOOK_TRIGGER:
+        return SecretReference(node.id, name, pinned, "raw", "verify")
     return SecretReference(node.id, name, pinned, str(node.config.get("outputFormat", "raw")))
 
 
@@ -73,6 +86,7 @@ def find_problems(
     """
     problems: list[Problem] = []
     stopped = _stopped_by(graph)
+    signing = {one.name for one in secret_references(graph) if one.purpose == "verify"}
     for node in graph.nodes:
         if node.disabled:
             continue
@@ -86,7 +100,7 @@ def find_problems(
             problems += find_secretive_inputs(node, label_of(node, registry))
         reference = _reference(node)
         if secrets is not None and reference is not None:
-            status = secrets(reference.name, reference.version)
+            status = status_of(reference, secrets(reference.name, reference.version), signing)
             found = secret_problem(status, reference, closest)
             if found is not None:
                 problems.append(found)
@@ -179,6 +193,18 @@ def _never_starts(node: Node, cause: Node, registry: Registry) -> Problem:
     )
 
 
+def status_of(
+    reference: SecretReference, status: SecretStatus, signing: Collection[str] = ()
+) -> SecretStatus:
+    """Return what a secret's status means to who names it: only webhooks may name some of them.
+
+    :param signing: names of secrets that webhooks of the same flow check with.
+    """
+    if reference.purpose == "verify":
+        return "found" if status == "verify_only" else status
+    return "verify_only" if status == "found" and reference.name in signing else status
+
+
 def secret_problem(
     status: SecretStatus, reference: SecretReference, closest: ClosestName | None = None
 ) -> Problem | None:
@@ -201,6 +227,11 @@ def secret_problem(
         message = (
             f"Secret {name} may not be used by this flow or by you. Ask its owner for the right "
             "to use it, or choose another one in the node's Secret field."
+        )
+    elif status == "verify_only":
+        message = (
+            f"Secret {name} checks the signatures of a webhook, so its value never leaves the "
+            "vault and no node can fetch it. Choose another one in the node's Secret field."
         )
     elif status == "disabled":
         message = (

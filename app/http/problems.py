@@ -83,7 +83,7 @@ def problem(
 def respond(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """Make the response of a problem: a page where pages are drawn, JSON everywhere else."""
     renderer = current_app.extensions.get(_PAGES)
-    if renderer is not None and not request.path.startswith("/api/"):
+    if renderer is not None and not request.path.startswith(("/api/", "/hooks/")):
         response = current_app.make_response(renderer(body))
         response.status_code = int(body["status"])
     else:

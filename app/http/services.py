@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.db import Database
     from app.runs.queue import RunQueue
-    from app.runs.waiting import RunWaiters
     from app.vault import Vault
 
 _KEY = "tacit"
@@ -28,7 +27,6 @@ class Services:
     db: Database
     vault: Vault | None
     queue: RunQueue
-    waiters: RunWaiters
 
     def close(self) -> None:
         """Close the connections to the database; call it when the process ends."""

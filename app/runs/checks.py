@@ -16,11 +16,18 @@ from app.components.problems import Problem
 from app.errors import Invalid
 from app.flows.graph import parse_graph
 from app.flows.service import problems_of, version_to_check
-from app.flows.validation import SecretReference, SecretStatus, secret_problem, secret_references
+from app.flows.validation import (
+    SecretReference,
+    fetched_references,
+    secret_problem,
+    status_of,
+)
 from app.vault.lookup import Resolved, closest_name, resolve
 
 #: What the pre-run check decides: such a run is accepted and ends ``rejected``.
-UNRESOLVED = frozenset({"secret_missing", "secret_denied", "secret_disabled", "pin_missing"})
+UNRESOLVED = frozenset({
+    "secret_missing", "secret_denied", "secret_disabled", "secret_verify_only", "pin_missing",
+})
 
 
 class Checked(NamedTuple):
@@ -60,7 +67,7 @@ def check_secrets(
             # Deleted and made anew under the same name: it has to be re-mapped.
             resolved = Resolved("missing")
         found[reference.node] = resolved
-        status: SecretStatus = resolved.status
+        status = status_of(reference, resolved.status)
         if status == "found" and not may_use(scopes):
             status = "denied"
         problem = secret_problem(status, reference, closest)
@@ -101,7 +108,7 @@ def check_flow(
         if problem.severity == "error" and problem.code not in UNRESOLVED
     ]
     checked = check_secrets(
-        session, flow.environment_id, flow.id, secret_references(graph), bindings, actor.scopes
+        session, flow.environment_id, flow.id, fetched_references(graph), bindings, actor.scopes
     )
     first: dict[str | None, Problem] = {}
     for problem in [*unfinished, *checked.problems]:

@@ -5,7 +5,6 @@ Both happen in one transaction: a claimed run has its grants, or it ends as ``re
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,15 +20,16 @@ from app.accounts.scopes import Scope
 from app.accounts.service import current_scopes
 from app.audit import Action, Who
 from app.components.problems import Problem
-from app.errors import Invalid, NotFound
-from app.flows.graph import Graph, parse_graph
+from app.errors import NotFound
+from app.flows.graph import Graph
 from app.flows.models import Flow, FlowVersion
-from app.flows.rows import content_hash
-from app.flows.settings import FlowSettings, read_settings
-from app.flows.validation import SecretReference, secret_references
+from app.flows.rows import read_version
+from app.flows.settings import FlowSettings, find_settings
+from app.flows.validation import SecretReference, fetched_references
 from app.ids import is_id, new_id, utcnow
 from app.keys.sealed import Tampered
 from app.runs.checks import check_secrets, may_use
+from app.runs.concurrency import has_place
 from app.runs.context import check_context
 from app.runs.events import append_own, set_node
 from app.runs.models import Run, RunClaim, Worker
@@ -39,8 +39,6 @@ from app.vault.lookup import Resolved
 
 LEASE = timedelta(seconds=12)
 """How long a claim holds without a heartbeat; workers send one each second."""
-
-_log = logging.getLogger("tacit.runs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,11 @@ def claim_run(
     refuse_frozen(session, run.environment_id)
     if run.state != RunState.QUEUED:
         return Claimed("gone", run)
+    version = session.get_one(FlowVersion, run.flow_version_id)
+    if not has_place(session, run, find_settings(version.settings)):
+        # Its job is gone with this; the scheduler puts it back when there is a place.
+        run.held = True
+        return Claimed("gone", run)
     now = utcnow()
     run.fence += 1
     run.started_at = now
@@ -107,9 +110,9 @@ def claim_run(
     )
     try:
         flow = session.get_one(Flow, run.flow_id)
-        version, graph, settings = _snapshot(session, run)
+        graph, settings = read_version(version)
         check_context(run)
-        references = secret_references(graph)
+        references = fetched_references(graph)
         found, problems = check_secrets(
             session, run.environment_id, run.flow_id, references, version.bindings,
             _scopes(session, run) if references else (), lock=True,
@@ -133,20 +136,6 @@ def claim_run(
         "running", run, claim, version.graph, grants, flow, version.number, settings,
         session.get_one(Environment, run.environment_id),
     )
-
-
-def _snapshot(session: Session, run: Run) -> tuple[FlowVersion, Graph, FlowSettings]:
-    """Return the version that the run executes, what it holds compared with the sealed hash."""
-    version = session.get_one(FlowVersion, run.flow_version_id)
-    try:
-        graph, settings = parse_graph(version.graph), read_settings(version.settings)
-        sound = content_hash(graph, settings) == version.content_hash
-    except Invalid:
-        sound = False
-    if not sound:
-        _log.error("row_tampered", extra={"table": "flow_versions", "row": version.id})
-        raise Tampered("flow_versions")
-    return version, graph, settings
 
 
 def may_use_secrets(session: Session, run: Run) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id
@@ -21,8 +21,11 @@ class Run(Sealed, Base):
 
     :ivar context_hash: SHA-256 of trigger and inputs, compared when the run is claimed: they can
         be long, and the seal is checked with every heartbeat. None in rows older than this column.
+    :ivar fired: of a schedule: which time it is for, ``TRIGGER:TIME``; one run for each.
+    :ivar held: it waits for a place under a limit, not for a worker: no job is in the queue.
     :ivar fence: number of the newest claim; 0 before the first.
     :ivar last_seq: the newest event's sequence number.
+    :ivar stored_bytes: how much its worker's events take.
     """
 
     __tablename__ = "runs"
@@ -45,10 +48,13 @@ class Run(Sealed, Base):
     trigger: Mapped[dict[str, Any]]
     inputs: Mapped[dict[str, Any]]
     context_hash: Mapped[str | None] = mapped_column(String(64), default=None)
+    fired: Mapped[str | None] = mapped_column(String(80), unique=True, default=None)
     state: Mapped[str] = mapped_column(String(16), default="queued")
+    held: Mapped[bool] = mapped_column(default=False)
     problems: Mapped[list[Any]] = mapped_column(default=list)
     fence: Mapped[int] = mapped_column(default=0)
     last_seq: Mapped[int] = mapped_column(default=0)
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     enqueued_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -137,3 +143,29 @@ class WorkerKey(Sealed, Base):
     public_key: Mapped[bytes] = mapped_column(LargeBinary(32))
     revoked_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class HookAttempt(Base):
+    """A delivery to a webhook's address that was not, or not yet, found to be signed.
+
+    Written before anything is decrypted, for addresses that are none too: both answer alike.
+    """
+
+    __tablename__ = "hook_attempts"
+    __table_args__ = (Index(None, "hook", "at"), Index(None, "address", "at"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    hook: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class HookDelivery(Base):
+    """A signed delivery that was taken; kept for the replay window, so that it is taken once."""
+
+    __tablename__ = "hook_deliveries"
+
+    trigger_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[str] = mapped_column(Id)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,5 +1,5 @@
-"""The scheduler: fails runs whose worker fell silent, puts lost jobs back, purges,
-writes checkpoints of the audit.
+"""The scheduler: fails runs whose worker fell silent, puts lost jobs back, lets held runs go,
+starts what is due, purges, writes checkpoints of the audit.
 
 Holds the database and Redis, never the master key.
 """
@@ -27,9 +27,12 @@ from app.db import Database
 from app.errors import TacitError
 from app.ids import utcnow
 from app.keys.sealed import Tampered
+from app.runs.concurrency import release
+from app.runs.hooks import purge_hooks
 from app.runs.leases import lose
 from app.runs.models import Run
 from app.runs.queue import RunQueue
+from app.runs.schedules import fire_due
 from app.runs.states import CLAIMED, RunState
 from app.vault.grants import purge_spent_tokens
 from app.vault.purge import purge_due
@@ -84,10 +87,13 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
         try:
             reap(services.db, services.queue)
             requeue(services.db, services.queue)
+            let_held_go(services.db, services.queue)
+            fire_due(services.db, services.queue)
             if ticks % PURGE_EVERY == 0:
                 with services.db.begin() as session:
                     purge_spent_tokens(session)
                     purge_idempotency_keys(session)
+                    purge_hooks(session)
                     purge_due(session)
                 with services.db.read() as session:
                     checkpoints.append(session)
@@ -138,6 +144,7 @@ def requeue(db: Database, queue: RunQueue) -> int:
             .join(Environment, Environment.id == Run.environment_id)
             .where(
                 Run.state == RunState.QUEUED,
+                Run.held.is_(False),
                 Run.created_at < utcnow() - LOST_AFTER,
                 Run.environment_id.not_in(frozen),
             )
@@ -149,6 +156,20 @@ def requeue(db: Database, queue: RunQueue) -> int:
         if not queue.holds(run_id, environment) and _is_sound(db, run_id):
             count += queue.enqueue(run_id, environment)
     return count
+
+
+def let_held_go(db: Database, queue: RunQueue) -> int:
+    """Put held runs into the queue where there is a place for them now; returns how many."""
+    with db.read() as session:
+        if session.scalar(
+            select(Run.id).where(Run.state == RunState.QUEUED, Run.held).limit(1)
+        ) is None:
+            return 0
+    with db.begin() as session:
+        let_go = release(session)
+    for run_id, environment in let_go:
+        queue.enqueue(run_id, environment)
+    return len(let_go)
 
 
 def _is_sound(db: Database, run_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -20,7 +21,9 @@ from app.flows.graph import Graph, parse_graph
 from app.flows.inputs import check_inputs
 from app.flows.models import Flow, FlowVersion
 from app.flows.service import problems_of, version_to_run
+from app.flows.settings import read_settings
 from app.runs.checks import UNRESOLVED
+from app.runs.concurrency import admit, overlap, refuse_full
 from app.runs.context import hash_context
 from app.runs.events import append_own
 from app.runs.models import Run
@@ -36,6 +39,20 @@ class Start:
     flow: Flow
     version: FlowVersion
     graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """Which time of which schedule a run is for, and what to do with the run of the time before."""
+
+    trigger_id: str
+    at: datetime
+    overlap: str
+
+    @property
+    def key(self) -> str:
+        """The one run that this time has."""
+        return f"{self.trigger_id}:{self.at:%Y-%m-%dT%H:%MZ}"
 
 
 def start_run(
@@ -100,16 +117,23 @@ def accept(
     start: Start,
     inputs: dict[str, Any],
     trigger: dict[str, Any],
+    *,
+    schedule: Scheduled | None = None,
 ) -> RunView:
     """Make the run's row, for the actor; everything was checked.
 
+    Under the flow's rule it may end at once as ``skipped``, or be held back.
+
     :param trigger: what started it, for the run's page: ``kind`` and ``by`` at least.
+    :raises Throttled: ``too_many_queued_runs``.
     """
     flow, version = start.flow, start.version
+    refuse_full(session, flow.environment_id)
     run = Run(
         environment_id=flow.environment_id, flow_id=flow.id, flow_version_id=version.id,
         user_id=actor.user_id, token_id=actor.token_id, trigger=trigger, inputs=inputs,
-        context_hash=hash_context(trigger, inputs), started_at=None, finished_at=None,
+        context_hash=hash_context(trigger, inputs),
+        fired=schedule.key if schedule else None, started_at=None, finished_at=None,
         deadline=None, lease_expires_at=None,
     )
     session.add(run)
@@ -118,6 +142,10 @@ def accept(
     audit.record(
         session, actor=actor.who(), action=Action.RUN_START, flow_id=flow.id, run_id=run.id
     )
+    if schedule is not None:
+        overlap(session, actor, run, schedule.overlap, schedule.trigger_id)
+    if run.state == RunState.QUEUED:
+        admit(session, actor, run, read_settings(version.settings))
     return view_run(run, flow.name, version.number, version.graph, ())
 
 

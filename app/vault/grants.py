@@ -86,6 +86,12 @@ def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVe
             f"Secret {secret.name} was deleted after this run was checked. Choose another one in "
             "the node's Secret field to re-map it, or create it.",
         )
+    if secret.verify_only:
+        raise Denied(
+            "secret_verify_only",
+            f"Secret {secret.name} checks the signatures of a webhook since this run was checked; "
+            "no node can fetch it any more.",
+        )
     if secret.allowed_flows is not None and flow_id not in secret.allowed_flows:
         raise Denied("secret_denied", f"Secret {secret.name} may no longer be used by this flow.")
     if version is None or version.state != "enabled":

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from app.vault.models import Secret, SecretVersion
 
-Status = Literal["found", "missing", "denied", "disabled", "pin_missing"]
+Status = Literal["found", "missing", "denied", "disabled", "pin_missing", "verify_only"]
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A name that was looked up, with the secret and version it stands for when ``found``."""
+    """A name that was looked up, with the secret and version it stands for when ``found``.
+
+    ``verify_only``: found, and its value never leaves the vault (see :mod:`app.vault.signing`).
+    """
 
     status: Status
     secret: Secret | None = None
@@ -85,7 +88,7 @@ def _status(
         return Resolved("pin_missing", secret)
     if version.state != "enabled":
         return Resolved("pin_missing" if pin is not None else "disabled", secret)
-    return Resolved("found", secret, version)
+    return Resolved("verify_only" if secret.verify_only else "found", secret, version)
 
 
 def closest_name(session: Session, environment_id: str) -> Callable[[str], str | None]:

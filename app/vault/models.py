@@ -22,6 +22,7 @@ class Secret(Sealed, Base):
     """A secret; its values are in its versions.
 
     ``state`` is ``enabled`` or ``deleted`` (kept until ``purge_at``, its name reserved).
+    ``verify_only``: it checks signatures inside the vault, and no node can fetch it.
     """
 
     __tablename__ = "secrets"
@@ -35,6 +36,7 @@ class Secret(Sealed, Base):
         "id", "environment_id", "name", "state", "active_version", "allowed_hosts",
         "allowed_flows", "revision",
     )
+    SEALED_ONCE_SET: ClassVar[tuple[str, ...]] = ("verify_only",)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
@@ -49,6 +51,7 @@ class Secret(Sealed, Base):
     search_id: Mapped[int] = mapped_column(BigInteger, unique=True, default=_new_search_id)
     allowed_hosts: Mapped[list[Any] | None]
     allowed_flows: Mapped[list[Any] | None]
+    verify_only: Mapped[bool | None] = mapped_column(default=None)
     rotation_period_days: Mapped[int | None]
     revision: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -120,6 +123,7 @@ class SecretUse(Base):
     :ivar scope: ``draft``, or ``active`` for the flow's active version.
     :ivar secret_id: what an activation bound the name to; None in drafts, where names resolve.
     :ivar pin: the pinned version; None takes the active one.
+    :ivar purpose: ``fetch``, or ``verify`` for a webhook's signatures.
     """
 
     __tablename__ = "secret_uses"
@@ -136,6 +140,7 @@ class SecretUse(Base):
     secret_name: Mapped[str] = mapped_column(String(128))
     secret_id: Mapped[str | None] = mapped_column(Id)
     pin: Mapped[int | None]
+    purpose: Mapped[str] = mapped_column(String(8), default="fetch")
 
 
 class Grant(Sealed, Base):

@@ -26,6 +26,7 @@ class Reference:
     name: str
     pin: int | None
     secret_id: str | None = None
+    purpose: str = "fetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def set_uses(
         SecretUse(
             flow_id=flow_id, scope=scope, node=reference.node, environment_id=environment_id,
             flow_name=flow_name, secret_name=reference.name, secret_id=reference.secret_id,
-            pin=reference.pin,
+            pin=reference.pin, purpose=reference.purpose,
         )
         for reference in references
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 from sqlalchemy.orm import Session
 
 from app.config import Config
@@ -89,6 +92,19 @@ class Vault:
                 "value_unreadable",
                 "The stored value can't be opened. An operator finds out why with “tacit doctor”.",
             ) from None
+
+    def verify_hmac(
+        self, environment_id: str, secret_id: str, version: int, blob: SecretBlob,
+        message: bytes, tag: bytes,
+    ) -> bool:
+        """Say whether a tag is the HMAC-SHA256 of a message under a stored value.
+
+        The value doesn't leave this method. Callers limit attempts before they come here.
+
+        :raises Unavailable: as for :meth:`unseal`.
+        """
+        key = self.unseal(environment_id, secret_id, version, blob).encode()
+        return hmac.compare_digest(hmac.new(key, message, hashlib.sha256).digest(), tag)
 
     def opens(self, environment_id: str, blob: SecretBlob) -> bool:
         """Say whether a blob opens where it stands, and let go of the value.

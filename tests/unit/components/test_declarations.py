@@ -44,7 +44,10 @@ def test_declaration_is_complete(component: Component) -> None:
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
 def test_defaults_are_a_config_that_holds(component: Component) -> None:
     config = {one.name: one.default for one in component.fields().values() if not one.required}
-    required = {one.name: "x" for one in component.fields().values() if one.required}
+    required = {
+        one.name: one.shown["placeholder"] or "x"
+        for one in component.fields().values() if one.required
+    }
     component.Config.model_validate({**config, **required})
 
 
