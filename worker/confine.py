@@ -14,9 +14,12 @@ import stat
 import struct
 import sys
 import sysconfig
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from worker import seccomp
 
 NOBODY: Final = 65534
 OPEN_FILES: Final = 1024
@@ -34,6 +37,7 @@ _OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL_DEV
 # Rights that each version of Landlock knows: 1 up to making symbolic links, 2 refer, 3 truncate,
 # 5 ioctl on devices.
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+_BIND_TCP, _CONNECT_TCP = 1 << 0, 1 << 1  # version 4
 _SCOPE_ABSTRACT_SOCKETS, _SCOPE_SIGNALS = 1 << 0, 1 << 1  # version 6
 
 _SYSTEM = (
@@ -134,7 +138,7 @@ def confine(scratch: Path, parent: int, *, uid: int | None) -> Confinement:
         (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_AS, MEMORY_BYTES),
     ):
-        _lower(limit, most)
+        lower(limit, most)
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -167,7 +171,8 @@ def shortcomings(confinement: Confinement, key_file: Path) -> list[str]:
     return found
 
 
-def _lower(limit: int, most: int) -> None:
+def lower(limit: int, most: int) -> None:
+    """Lower one of the process's limits, softly and for good; never raises it."""
     soft, hard = resource.getrlimit(limit)
     infinite = resource.RLIM_INFINITY
     new = most if hard == infinite else min(most, hard)
@@ -175,15 +180,39 @@ def _lower(limit: int, most: int) -> None:
         resource.setrlimit(limit, (new, new))
 
 
+def shut_in() -> int:
+    """Give up every file, the network and new privileges; returns Landlock's version in force.
+
+    For a process that reckons and does nothing else: what it has loaded and opened stays.
+    """
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    become_undumpable()
+    version = _restrict(lambda _rules, _handled: None, _BIND_TCP | _CONNECT_TCP)
+    seccomp.refuse_system_calls()
+    return version
+
+
 def _landlock(scratch: Path) -> int:
     """Confine this process to its code and its scratch folder; returns the version in force."""
+
+    def rules(number: int, handled: int) -> None:
+        for path in (*map(Path, _SYSTEM), *code_folders()):
+            _allow(number, path, (_EXECUTE | _READ | _READ_DIR) & handled)
+        for device in map(Path, _DEVICES):
+            _allow(number, device, (_READ | _WRITE) & handled)
+        _allow(number, scratch, handled & ~_EXECUTE)
+
+    return _restrict(rules, 0)  # connections are the egress guard's matter
+
+
+def _restrict(add_rules: Callable[[int, int], None], network: int) -> int:
     version = landlock_version()
     if not version:
         return 0
     handled = _RIGHTS[max(known for known in _RIGHTS if known <= version)]
     attributes = struct.pack("=Q", handled)
     if version >= 4:
-        attributes += struct.pack("=Q", 0)  # connections are the egress guard's matter
+        attributes += struct.pack("=Q", network)
     if version >= 6:
         attributes += struct.pack("=Q", _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS)
     rules = _libc.syscall(
@@ -192,11 +221,7 @@ def _landlock(scratch: Path) -> int:
     if rules < 0:
         return 0
     try:
-        for path in (*map(Path, _SYSTEM), *code_folders()):
-            _allow(rules, path, (_EXECUTE | _READ | _READ_DIR) & handled)
-        for device in map(Path, _DEVICES):
-            _allow(rules, device, (_READ | _WRITE) & handled)
-        _allow(rules, scratch, handled & ~_EXECUTE)
+        add_rules(rules, handled)
         return version if _libc.syscall(_RESTRICT_SELF, rules, ctypes.c_uint32(0)) == 0 else 0
     finally:
         os.close(rules)

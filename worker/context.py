@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.components.errors import NodeError
+from app.components.expressions import Language
 from app.components.problems import Remedy
 from app.components.secret import Secret, SecretRef, open_for
-from worker.cancellation import RunCancellation
+from worker.cancellation import AttemptCancellation, RunCancellation
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.masking import MaskedText, Masker, MaskerFull
 
 if TYPE_CHECKING:
     from app.providers.egress import EgressGuard
+    from worker.expressions import Expressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class RunScope:
 
     :param fetch_value: ``(grant, attempt)`` to the plaintext; raises what the client raises.
     :param guard: makes the egress guard when the first node asks for it.
+    :param expressions: evaluates what users wrote.
     """
 
     run_id: str
@@ -70,6 +73,7 @@ class RunScope:
     fetch_value: Callable[[Grant, int], str]
     guard: Callable[[], EgressGuard]
     scratch: Path
+    expressions: Expressions | None = None
 
 
 class WorkerLog:
@@ -116,6 +120,7 @@ class NodeContext:
         inputs: Mapping[str, Any],
         secrets: Mapping[str, Secret],
         attempt: int = 1,
+        cancelled: AttemptCancellation | RunCancellation | None = None,
     ) -> None:
         self._scope = scope
         self._secrets = secrets
@@ -126,13 +131,24 @@ class NodeContext:
         self.inputs = inputs
         self.run_inputs = scope.inputs
         self.log = WorkerLog(scope.emit, node_id, attempt)
-        self.cancelled = scope.cancellation
+        self.cancelled = cancelled or scope.cancellation
         self.scratch = scope.scratch
 
     @property
     def egress(self) -> EgressGuard:
         """The way out: every connection is made through it."""
         return self._scope.guard()
+
+    def evaluate(self, language: Language, source: str, data: Any) -> Any:
+        """Return what an expression that a user wrote makes of plain data.
+
+        :raises NodeError: ``expression_not_valid``, ``expression_failed``…; never quotes data.
+        """
+        if self._scope.expressions is None:
+            raise NodeError("expressions_missing", "This worker can't evaluate expressions.")
+        return self._scope.expressions.evaluate(
+            language, source, data, self.cancelled.raise_if_set
+        )
 
     def has_secret(self, port: str) -> bool:
         """Say whether a secret is wired into ``port``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,19 +14,17 @@ from app.components.declaration import Component
 from app.components.errors import NodeCancelled, NodeError
 from app.components.ports import PortType
 from app.components.problems import Problem
-from app.components.registry import Registry
 from app.components.secret import Secret
-from app.flows.graph import Edge, Node
-from app.flows.wires import label_of
 from app.providers.errors import EgressError
+from worker.cancellation import AttemptCancellation, timeout_message
 from worker.capture import describe_exception, describe_message
 from worker.context import NodeContext, RunScope
+from worker.plan import Plan, Step, Task
 from worker.telemetry import shorten_masked
-
-__all__ = ["NodeResult", "NodeRunner", "label_of"]
 
 NodeState = Literal["running", "succeeded", "failed", "skipped", "cancelled"]
 _DEPTH = 500
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,8 @@ class NodeResult:
     """How a node ended.
 
     :param outputs: exact, for the nodes that come after; never sent anywhere.
+    :param retryable: whether the component said that trying again may help.
+    :param reason: why a node was skipped, as a stable snake_case name.
     """
 
     state: NodeState
@@ -41,6 +41,8 @@ class NodeResult:
     problem: Problem | None = None
     seconds: float = 0.0
     text: str = ""
+    retryable: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,129 +55,190 @@ class _Inputs:
 class NodeRunner:
     """Runs single nodes of one graph and keeps their exact outputs. Used from many threads."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        scope: RunScope,
-        nodes: Mapping[str, Node],
-        edges: Iterable[Edge],
-        output_bytes: int,
-    ) -> None:
-        self._registry = registry
+    def __init__(self, plan: Plan, scope: RunScope, output_bytes: int) -> None:
+        self._plan = plan
         self._scope = scope
-        self._nodes = nodes
         self._limit = output_bytes
-        self._into: dict[str, list[Edge]] = {node: [] for node in nodes}
-        for edge in edges:
-            self._into[edge.target.node].append(edge)
         self._outputs: dict[str, Mapping[str, Any]] = {}
-        self._reported: set[str] = set()
+        self._reported: set[tuple[str, str | None]] = set()
         self._lock = threading.Lock()
 
-    def run(self, node_id: str) -> NodeResult:
-        """Run one node whose inputs are there. Raises nothing: a failure is a result."""
-        node = self._nodes[node_id]
-        label = label_of(node, self._registry)
+    def run(self, task: Task) -> NodeResult:
+        """Make one attempt of a node whose inputs are there. Raises nothing: a failure is a
+        result."""
+        step = self._plan.steps[task.node]
         started = time.monotonic()
+        retryable = False
+        cancelled = AttemptCancellation(
+            self._scope.cancellation, step.node.policies.timeout, step.label
+        )
         try:
-            self._scope.cancellation.raise_if_set()
-            self._emit(node_id, f"{label} started.", {"state": "running"})
-            component = self._registry.find(node.component)
-            if component is None:
+            cancelled.raise_if_set()
+            text = f"{step.label} started."
+            if task.attempt > 1:
+                text = f"{step.label} started again, attempt {task.attempt}."
+            self._emit(task, text, {"state": "running"})
+            if step.component is None:
                 raise NodeError(
                     "component_not_installed",
-                    f"{label} is a {node.component}, which isn't installed on this worker.",
+                    f"{step.label} is a {step.node.component}, which isn't installed on this "
+                    "worker.",
                 )
-            outputs = self._checked(component, label, self._call(component, node, label))
+            returned = self._call(step.component, step, task, cancelled)
+            outputs = self._checked(step.component, step.label, returned)
         except NodeCancelled:
-            return self.cancelled(node_id, time.monotonic() - started)
+            return self.cancelled(time.monotonic() - started)
         except NodeError as error:
-            problem = error.to_problem(node_id)
+            # A run whose time is over tries nothing again, whatever its node thinks.
+            retryable = error.retryable and not self._scope.cancellation.is_set()
+            problem = error.to_problem(task.node)
         except EgressError as error:
-            problem = Problem(error.code, "error", error.message, node=node_id)
+            retryable = error.retryable
+            problem = Problem(error.code, "error", error.message, node=task.node)
         except BaseException as error:
-            problem = self._crashed(node_id, label, error)
+            problem = self._crashed(task, step.label, error)
         else:
-            self._outputs[node_id] = outputs
+            self._outputs[task.node] = outputs
             return NodeResult("succeeded", outputs, seconds=time.monotonic() - started)
-        return NodeResult("failed", problem=problem, seconds=time.monotonic() - started)
+        return NodeResult(
+            "failed", problem=problem, seconds=time.monotonic() - started, retryable=retryable
+        )
 
-    def cancelled(self, node_id: str, seconds: float = 0.0) -> NodeResult:
+    def cancelled(self, seconds: float = 0.0) -> NodeResult:
         """The result of a node that stopped, or never started, because the run was cancelled."""
         return NodeResult("cancelled", seconds=seconds, text="cancelled")
 
-    def skipped(self, node_id: str, blame: str | None) -> NodeResult:
-        """The result of a node that can't start."""
-        if blame is None:
-            return NodeResult("skipped", text="skipped: the run's time is over")
-        label = label_of(self._nodes[blame], self._registry)
-        return NodeResult("skipped", text=f"skipped: {label} didn't succeed")
-
-    def given_up(self, node_id: str) -> NodeResult:
-        """The result of a node that goes on although it was asked to stop."""
+    def not_started(self, task: Task) -> NodeResult:
+        """The result of an attempt that the end of the run came before."""
         if self._scope.cancellation.cancelled:
-            return self.cancelled(node_id)
+            return self.cancelled()
+        if task.attempt > 1:
+            return self.given_up(task)
+        return NodeResult("skipped", text="skipped: the run's time is over", reason="run_over")
+
+    def skipped(self, blame: str, *, failed: bool, disabled: bool) -> NodeResult:
+        """The result of a node that can't start."""
+        label = self._plan.labels[blame]
+        if disabled:
+            return NodeResult(
+                "skipped", text=f"skipped: {label} is disabled", reason="disabled_before"
+            )
+        if failed:
+            return NodeResult(
+                "skipped", text=f"skipped: {label} didn't succeed", reason="failed_before"
+            )
+        return NodeResult(
+            "skipped", text=f"skipped: {label} took another way", reason="not_taken"
+        )
+
+    def given_up(self, task: Task) -> NodeResult:
+        """The result of a node that goes on although its time is over or it was asked to stop."""
+        step = self._plan.steps[task.node]
+        if self._scope.cancellation.cancelled:
+            return self.cancelled()
+        if not self._scope.cancellation.is_set():
+            # It may still be at work, so trying again could do things twice.
+            message = timeout_message(step.label, step.node.policies.timeout)
+            problem = Problem(
+                "node_timeout", "error", f"{message} It didn't stop when it was asked to, and "
+                "ends with the run at the latest.", node=task.node,
+            )
+            return NodeResult("failed", problem=problem)
         problem = Problem(
             "run_timeout", "error",
-            f"{label_of(self._nodes[node_id], self._registry)} was still at work when the run's "
-            "time was over. Raise the flow's time limit, or make it do less.", node=node_id,
+            f"{step.label} was still at work when the run's time was over. Raise the flow's time "
+            "limit, or make it do less.", node=task.node,
         )
         return NodeResult("failed", problem=problem)
 
-    def report(self, node_id: str, result: NodeResult) -> None:
+    def report(self, task: Task, result: NodeResult) -> None:
         """Send the node's final event: state, masked outputs, problem."""
-        node = self._nodes[node_id]
-        label = label_of(node, self._registry)
+        step = self._plan.steps[task.node]
+        label = step.label
         data: dict[str, Any] = {"state": result.state}
         level = "info"
-        text = f"{label} {result.text or result.state}."
         if result.state == "succeeded":
-            data["outputs"], places, leaks = self._shown(result.outputs)
-            if places:
-                data["output_masks"] = places
             text = f"{label} succeeded in {result.seconds * 1000:.0f} ms."
-            if leaks:
-                data["prevented_leaks"] = leaks
-                level = "warning"
-                text = f"{label} succeeded; secrets were masked in its outputs ({leaks} places)."
+            if result.outputs:
+                data["outputs"], places, leaks = self._shown(step, result.outputs)
+                if places:
+                    data["output_masks"] = places
+                if leaks:
+                    data["prevented_leaks"] = leaks
+                    level = "warning"
+                    text = (
+                        f"{label} succeeded; secrets were masked in its outputs ({leaks} places)."
+                    )
+            else:
+                data["outputs"] = {}
         elif result.problem is not None:
             data["problem"] = result.problem.to_json()
             level = "error"
             text = f"{label} failed: {result.problem.message}"
-        self._emit(node_id, text, data, level)
+            if step.node.policies.on_error == "continue":
+                data["continued"] = True
+                text += " The run goes on, as the node's settings say."
+        else:
+            text = f"{label} {result.text or result.state}."
+            if result.reason:
+                data["reason"] = result.reason
+        self._emit(task, text, data, level)
+
+    def report_retry(self, task: Task, result: NodeResult, pause: float, most: int) -> None:
+        """Send the event of a failed attempt that is not the last one."""
+        label = self._plan.steps[task.node].label
+        message = result.problem.message if result.problem else "It failed."
+        self._emit(
+            task,
+            f"{label}, attempt {task.attempt} of {most}, failed: {message} The next one starts in "
+            f"{pause:.1f} s.",
+            {
+                "retry": {"in_seconds": round(pause, 3), "attempts": most},
+                "error": result.problem.to_json() if result.problem else None,
+            },
+            "warning",
+        )
 
     def _emit(
-        self, node_id: str, text: str, data: Mapping[str, Any], level: str = "info"
+        self, task: Task, text: str, data: Mapping[str, Any], level: str = "info"
     ) -> None:
         with self._lock:
             # A node that was given up may still come to an end; that is nobody's news.
-            if node_id in self._reported:
+            if (task.node, task.item) in self._reported:
                 return
-            if data["state"] != "running":
-                self._reported.add(node_id)
-        self._scope.emit("node", text, level=level, data=data, node=node_id)
+            if data.get("state", "running") != "running":
+                self._reported.add((task.node, task.item))
+        self._scope.emit(
+            "node", text, level=level, data=data, node=task.node, attempt=task.attempt
+        )
 
-    def _call(self, component: Component, node: Node, label: str) -> Mapping[str, Any]:
-        inputs = self._gather(component, node, label)
+    def _call(
+        self, component: Component, step: Step, task: Task, cancelled: AttemptCancellation
+    ) -> Mapping[str, Any]:
+        inputs = self._gather(component, step)
         context = NodeContext(
-            self._scope, node.id, config=bind(component, node.config, inputs.fields),
-            inputs=inputs.plain, secrets=inputs.secrets,
+            self._scope, task.node, config=bind(component, step.node.config, inputs.fields),
+            inputs=inputs.plain, secrets=inputs.secrets, attempt=task.attempt, cancelled=cancelled,
         )
         outputs = component.run(context)
-        self._scope.cancellation.raise_if_set()
+        cancelled.raise_if_set()
         return outputs
 
-    def _gather(self, component: Component, node: Node, label: str) -> _Inputs:
+    def _gather(self, component: Component, step: Step) -> _Inputs:
+        label = step.label
         ports, fields = component.input_ports(), component.fields()
         found = _Inputs({}, {}, {})
-        for edge in self._into[node.id]:
+        for edge in step.into:
             port = ports.get(edge.target.port)
             if port is None:
                 raise NodeError("port_missing", f"{label} has no input {edge.target.port}.")
             if port.type is PortType.ORDER:
                 continue
             where = f"{label}.{port.name}"
-            value = self._outputs[edge.source.node].get(edge.source.port)
+            came = self._outputs.get(edge.source.node, _NOTHING)
+            if edge.source.port not in came:
+                continue  # left out, which only a node that joins branches gets to see
+            value = came[edge.source.port]
             if port.type is PortType.SECRET:
                 if not isinstance(value, Secret):
                     raise NodeError(
@@ -220,7 +283,9 @@ class NodeRunner:
                 continue
             value = outputs[port.name]
             where = f"{label}.{port.name}"
-            if port.type is PortType.SECRET:
+            if port.type is PortType.ORDER:
+                value = None
+            elif port.type is PortType.SECRET:
                 if not isinstance(value, Secret):
                     raise NodeError(
                         "plain_on_secret_output",
@@ -251,14 +316,17 @@ class NodeRunner:
             )
 
     def _shown(
-        self, outputs: Mapping[str, Any]
+        self, step: Step, outputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, list[dict[str, object]]], int]:
         """The outputs as the event shows them, which secrets stood where in plain ones, and the
         number of those places."""
         shown: dict[str, Any] = {}
         places: dict[str, list[dict[str, object]]] = {}
         leaks = 0
+        ports = step.component.output_ports() if step.component is not None else {}
         for port, value in outputs.items():
+            if port in ports and ports[port].type is PortType.ORDER:
+                continue  # it carries nothing
             if isinstance(value, Secret):
                 reference = value.refs[0] if value.refs else None
                 shown[port] = {
@@ -272,9 +340,11 @@ class NodeRunner:
                 places[port] = [mask.to_json() for mask in masks]
         return shown, places, leaks
 
-    def _crashed(self, node_id: str, label: str, error: BaseException) -> Problem:
+    def _crashed(self, task: Task, label: str, error: BaseException) -> Problem:
+        node_id = task.node
         self._scope.emit(
-            "log", describe_exception(self._scope.masker, error), level="error", node=node_id
+            "log", describe_exception(self._scope.masker, error), level="error", node=node_id,
+            attempt=task.attempt,
         )
         message = describe_message(self._scope.masker, error)
         return Problem(

@@ -23,6 +23,7 @@ from worker.client import RuntimeClient
 from worker.context import Grant, RunScope
 from worker.engine import Engine, Outcome
 from worker.errors import LimitReached, RunLost
+from worker.expressions import Expressions
 from worker.masking import MaskedText, Masker
 from worker.telemetry import Limits, Telemetry
 from worker.tokens import LIFETIME, Signer
@@ -124,6 +125,8 @@ class Run:
             graph = parse_graph(self._plan["graph"], components)
         except Invalid as error:
             return Outcome("failed", Problem(error.code, "error", error.detail))
+        limit = self._telemetry.limits.output_bytes
+        expressions = Expressions(limit)
         grants = [Grant.of(document) for document in self._plan.get("grants", ())]
         scope = RunScope(
             run_id=self._run_id,
@@ -135,9 +138,12 @@ class Run:
             fetch_value=self._fetch_value,
             guard=self._egress,
             scratch=self._around.scratch,
+            expressions=expressions,
         )
-        limit = self._telemetry.limits.output_bytes
-        outcome = Engine(graph, components, scope, output_bytes=limit).run()
+        try:
+            outcome = Engine(graph, components, scope, output_bytes=limit).run()
+        finally:
+            expressions.close()
         if self._limit is not None:
             return Outcome("failed", Problem(self._limit.code, "error", self._limit.message))
         return outcome

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.components.expressions import Language
 from app.components.secret import Secret
 
 if TYPE_CHECKING:  # a run that connects nowhere doesn't load the guard
@@ -87,6 +88,15 @@ class Context(Protocol):
     @property
     def egress(self) -> EgressGuard:
         """The way out: every connection is made through it."""
+
+    def evaluate(self, language: Language, source: str, data: Any) -> Any:
+        """Return what an expression that a user wrote makes of plain data.
+
+        It is evaluated in a limited process that holds no secret, and ended after a few seconds.
+
+        :raises NodeError: ``expression_not_valid``, ``expression_failed``, ``expression_timeout``…
+            Their messages name lines and never quote data.
+        """
 
     def has_secret(self, port: str) -> bool:
         """Say whether a secret is wired into ``port``."""

@@ -18,6 +18,13 @@ BUILTINS: Final[Mapping[str, str]] = {
     "trigger.webhook": "app.components.builtins.trigger_webhook:WebhookTrigger",
     "secret.fetch": "app.components.builtins.secret_fetch:SecretFetch",
     "http.request": "app.components.builtins.http_request:HttpRequest",
+    "control.condition": "app.components.builtins.control_condition:Condition",
+    "control.merge": "app.components.builtins.control_merge:Merge",
+    "control.delay": "app.components.builtins.control_delay:Delay",
+    "control.fail": "app.components.builtins.control_fail:Fail",
+    "data.set": "app.components.builtins.data_set:Set",
+    "data.json_query": "app.components.builtins.data_json_query:JsonQuery",
+    "data.template": "app.components.builtins.data_template:Template",
     "text.template": "app.components.builtins.text_template:TextTemplate",
     "output.log": "app.components.builtins.output_log:Log",
 }

@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,50 +15,10 @@ import pytest
 from redis import Redis
 from rq import Callback
 
-from tests.support.http_echo import EchoServer, echo_server
-from tests.support.runtime_standin import RuntimeStandin, runtime_standin
+from tests.support.graphs import graph, node, wire
+from tests.support.http_echo import EchoServer
+from tests.support.runtime_standin import RuntimeStandin
 from tests.support.worker_process import WorkerProcess, queue_server
-
-
-@pytest.fixture(scope="module")
-def echo() -> Iterator[EchoServer]:
-    with echo_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeStandin]:
-    with runtime_standin(tmp_path_factory.mktemp("runtime")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def worker(
-    standin: RuntimeStandin, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerProcess]:
-    with queue_server() as (url, redis):
-        worker = WorkerProcess(standin, url, redis, tmp_path_factory.mktemp("worker"))
-        worker.start()
-        try:
-            yield worker
-        finally:
-            worker.stop()
-
-
-def node(name: str, component: str, **config: Any) -> dict[str, Any]:
-    return {"id": name, "component": component, "label": name, "position": [0, 0],
-            "config": config}
-
-
-def wire(source: str, target: str) -> dict[str, Any]:
-    (a, b), (c, d) = source.split("."), target.split(".")
-    return {"id": f"{source}-{target}", "source": {"node": a, "port": b},
-            "target": {"node": c, "port": d}}
-
-
-def graph(*parts: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": 1, "nodes": [p for p in parts if "component" in p],
-            "edges": [p for p in parts if "source" in p]}
 
 
 def call_graph(url: str) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
 from app.components.ports import Port, PortType
-from app.components.registry import Registry
+from app.components.registry import BUILTINS, Registry
 from app.flows.graph import Edge, End, Graph, Node, parse_graph
+from app.flows.policies import Policies, Retry
 from app.providers.egress import EgressGuard
 from worker.cancellation import RunCancellation
 from worker.context import Grant, RunScope
@@ -67,6 +68,8 @@ class Step(Component):
         if config.seconds:
             context.cancelled.wait(config.seconds)
             context.cancelled.raise_if_set()
+        if config.fail.startswith("flaky:") and context.attempt <= int(config.fail[6:]):
+            raise NodeError("not_yet", f"Attempt {context.attempt} failed.", retryable=True)
         if config.fail == "node":
             raise NodeError("step_failed", f"The step failed on {config.text}.")
         if config.fail == "crash":
@@ -90,6 +93,8 @@ class Step(Component):
             return {"secret": made}
         if config.fail == "short":
             return {"secret": context.derive("ab", "token")}
+        if config.fail == "partly":
+            return {"number": 1}
         if config.fail == "fetch":
             return {"secret": context.fetch_secret()}
         if config.fail == "json":
@@ -99,7 +104,7 @@ class Step(Component):
         return {"text": config.text or "ok", "json": {"a": config.text}, "number": 3}
 
 
-REGISTRY = Registry({"test.step": f"{HERE}:Step"})
+REGISTRY = Registry({**BUILTINS, "test.step": f"{HERE}:Step"})
 # importlib's import mode gives this module a name that can't be imported again.
 REGISTRY._loaded["test.step"] = Step()
 
@@ -113,6 +118,7 @@ class World:
         self.cancellation = RunCancellation(
             None if deadline is None else time.monotonic() + deadline)
         self.value: str | Exception = CANARY
+        self.fetched: list[tuple[str, int]] = []
         self.lock = threading.Lock()
 
     def emit(self, kind: str, text: str | MaskedText, *, level: str = "info",
@@ -121,9 +127,11 @@ class World:
         masked = text if isinstance(text, MaskedText) else self.masker.mask_text(text)
         with self.lock:
             self.events.append({"type": kind, "text": masked.text, "level": level, "node": node,
+                                "attempt": attempt,
                                 "data": self.masker.mask_object(data or {}).value})
 
     def fetch(self, grant: Grant, attempt: int) -> str:
+        self.fetched.append((grant.node, attempt))
         if isinstance(self.value, Exception):
             raise self.value
         return self.value
@@ -137,9 +145,13 @@ class World:
     def states(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for event in self.events:
-            if event["type"] == "node":
+            if event["type"] == "node" and "state" in event["data"]:
                 found.setdefault(event["node"], []).append(event["data"]["state"])
         return found
+
+    def text(self, node: str) -> str:
+        """The last words about a node."""
+        return str([e["text"] for e in self.events if e["node"] == node][-1])
 
     def problem(self, node: str) -> dict[str, Any]:
         found: dict[str, Any] = next(
@@ -150,7 +162,13 @@ class World:
 
 def step(name: str, **config: Any) -> Node:
     disabled = config.pop("disabled", False)
-    return Node(name, "test.step", name, config=config, disabled=disabled)
+    policies = Policies(
+        config.pop("retry", None), config.pop("timeout", None), config.pop("on_error", "stop"))
+    return Node(name, "test.step", name, config=config, disabled=disabled, policies=policies)
+
+
+def component(name: str, kind: str, **config: Any) -> Node:
+    return Node(name, kind, name, config=config)
 
 
 def make(nodes: list[Node], *wires: str) -> Graph:
@@ -347,7 +365,8 @@ def test_a_disabled_node_is_left_out() -> None:
     graph = make([step("a"), step("b", disabled=True), step("c")],
                  "a.done>b.start", "b.done>c.start")
     assert world.run(graph).state == "succeeded"
-    assert set(world.states()) == {"a", "c"}
+    assert world.states() == {"a": ["running", "succeeded"], "c": ["skipped"]}
+    assert world.text("c") == "c skipped: b is disabled."
 
 
 def test_the_cost_is_linear() -> None:
@@ -361,6 +380,171 @@ def test_the_cost_is_linear() -> None:
     seconds(50)
     small, large = min(seconds(200), seconds(200)), min(seconds(2_000), seconds(2_000))
     assert large < max(small, 0.05) * 40
+
+
+NOW = {"backoff_seconds": 0.0}
+
+
+def test_what_may_pass_is_tried_again_and_each_attempt_is_told() -> None:
+    world = World()
+    graph = make([step("a", fail="flaky:2", retry=Retry(3, **NOW)), step("b")], "a.text>b.text")
+    assert world.run(graph) == Outcome("succeeded")
+    told = [(e["attempt"], e["data"].get("state"), e["level"]) for e in world.events
+            if e["node"] == "a"]
+    assert told == [
+        (1, "running", "info"), (1, None, "warning"), (2, "running", "info"),
+        (2, None, "warning"), (3, "running", "info"), (3, "succeeded", "info")]
+    retried = next(e for e in world.events if "retry" in e["data"])
+    assert retried["data"]["error"]["code"] == "not_yet"
+    assert retried["data"]["retry"] == {"in_seconds": 0.0, "attempts": 4}
+
+
+def test_retries_end_and_only_what_may_pass_is_tried_again() -> None:
+    world = World()
+    graph = make([step("a", fail="flaky:9", retry=Retry(2, **NOW)),
+                  step("b", fail="node", retry=Retry(2, **NOW)),
+                  step("c", fail="crash", retry=Retry(2, **NOW)), step("d", fail="flaky:1")])
+    assert world.run(graph).state == "failed"
+    assert world.states() == {
+        "a": ["running", "running", "running", "failed"], "b": ["running", "failed"],
+        "c": ["running", "failed"], "d": ["running", "failed"]}
+    assert world.problem("a")["message"] == "Attempt 3 failed."
+
+
+def test_pauses_hold_no_thread_and_are_kept() -> None:
+    world = World()
+    flaky = [step(f"f{i}", fail="flaky:1", retry=Retry(1, backoff_seconds=0.4, jitter=0))
+             for i in range(3)]
+    started = time.monotonic()
+    assert world.run(make([*flaky, step("quick")]), parallel=1).state == "succeeded"
+    assert 0.4 <= time.monotonic() - started < 1.0  # not one after the other
+    assert world.states()["quick"] == ["running", "succeeded"]
+
+
+def test_each_attempt_fetches_its_value_anew() -> None:
+    world = World()
+    world.value = RuntimeUnreachable("localhost:1 can't be reached.")
+    assert world.run(make([step("f", fail="fetch", retry=Retry(2, **NOW))]), ("f",)).state == (
+        "failed")
+    assert world.fetched == [("f", 1), ("f", 2), ("f", 3)]
+
+
+def test_cancelling_ends_a_retry_s_pause() -> None:
+    world = World()
+    graph = make([step("a", fail="flaky:1", retry=Retry(1, backoff_seconds=60))])
+    threading.Timer(0.2, world.cancellation.cancel).start()
+    started = time.monotonic()
+    assert world.run(graph).state == "cancelled"
+    assert time.monotonic() - started < 2
+    assert world.states() == {"a": ["running", "cancelled"]}
+
+
+def test_a_node_s_own_time_limit() -> None:
+    world = World()
+    graph = make([step("a", seconds=30, timeout=0.2), step("b", seconds=0.01, timeout=5)])
+    outcome = world.run(graph)
+    assert outcome.problem is not None
+    assert (outcome.state, outcome.problem.code) == ("failed", "node_timeout")
+    assert world.states() == {"a": ["running", "failed"], "b": ["running", "succeeded"]}
+
+
+def test_a_time_limit_counts_for_each_attempt() -> None:
+    world = World()
+    graph = make([step("a", seconds=30, timeout=0.1, retry=Retry(1, **NOW))])
+    assert world.run(graph).state == "failed"
+    assert world.states() == {"a": ["running", "running", "failed"]}
+
+
+def test_a_node_that_ignores_its_time_limit_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.engine.STOP_SECONDS", 0.2)
+    world = World()
+    graph = make([step("a", fail="stubborn", timeout=0.1, retry=Retry(3, **NOW)), step("b"),
+                  step("c")], "a.done>b.start")
+    started = time.monotonic()
+    assert world.run(graph, parallel=1).state == "failed"
+    assert time.monotonic() - started < 3
+    assert world.problem("a")["code"] == "node_timeout"
+    assert world.states() == {  # and nothing is done twice, and others go on
+        "a": ["running", "failed"], "b": ["skipped"], "c": ["running", "succeeded"]}
+
+
+def test_a_run_goes_on_after_a_failure_where_the_node_says_so() -> None:
+    world = World()
+    graph = make([step("a", fail="node", on_error="continue"), step("order"), step("data"),
+                  step("after")], "a.done>order.start", "a.text>data.text", "data.done>after.start")
+    assert world.run(graph) == Outcome("succeeded")
+    assert world.states() == {
+        "a": ["running", "failed"], "order": ["running", "succeeded"],
+        "data": ["skipped"], "after": ["skipped"]}
+    failed = next(e for e in world.events if e["data"].get("continued"))
+    assert failed["data"]["problem"]["code"] == "step_failed"
+
+
+@pytest.mark.parametrize(("value", "taken"), [(500, "true"), (200, "false")])
+def test_one_way_is_taken_and_the_branches_come_together(value: int, taken: str) -> None:
+    world = World()
+    graph = make(
+        [component("if", "control.condition", value=value, operator="at_least", compare_to="400"),
+         step("yes", text="yes"), step("yes2"), step("no", text="no"), step("end"),
+         component("merge", "control.merge")],
+        "if.true>yes.start", "yes.done>yes2.start", "if.false>no.start", "yes.text>merge.values",
+        "no.text>merge.values", "yes2.done>merge.start", "merge.value>end.data")
+    assert world.run(graph) == Outcome("succeeded")
+    went, skipped = (["yes", "yes2"], ["no"]) if taken == "true" else (["no"], ["yes", "yes2"])
+    states = world.states()
+    assert all(states[node] == ["running", "succeeded"] for node in (*went, "merge", "end"))
+    assert all(states[node] == ["skipped"] for node in skipped)
+    assert world.text(skipped[0]) == f"{skipped[0]} skipped: if took another way."
+    assert Step.seen["end"][1] == {"data": went[0]}
+
+
+def test_a_merge_waits_for_failures_and_is_skipped_with_them() -> None:
+    world = World()
+    graph = make([step("a", fail="node"), step("b"), component("merge", "control.merge")],
+                 "a.text>merge.values", "b.text>merge.values")
+    assert world.run(graph).state == "failed"
+    assert world.states()["merge"] == ["skipped"]
+
+
+def test_a_merge_of_branches_not_taken_is_skipped_too() -> None:
+    world = World()
+    graph = make(
+        [component("if", "control.condition", value=True), step("a"), step("b"),
+         component("merge", "control.merge"), step("end")],
+        "if.false>a.start", "if.false>b.start", "a.text>merge.values", "b.text>merge.values",
+        "merge.value>end.data")
+    assert world.run(graph) == Outcome("succeeded")
+    assert {node for node, states in world.states().items() if states == ["skipped"]} == {
+        "a", "b", "merge", "end"}
+
+
+def test_an_output_left_out_skips_what_waits_for_it() -> None:
+    world = World()
+    graph = make([step("a", fail="partly"), step("b"), step("c"),
+                  component("merge", "control.merge")],
+                 "a.text>b.text", "a.number>c.text", "a.text>merge.values", "a.number>merge.values")
+    assert world.run(graph) == Outcome("succeeded")
+    assert world.states()["b"] == ["skipped"]
+    assert Step.seen["c"][0].text == "1"
+    merged = [e["data"]["outputs"] for e in world.events
+              if e["node"] == "merge" and "outputs" in e["data"]]
+    assert merged == [{"value": 1, "values": [1], "count": 1}]
+
+
+def test_a_line_of_quick_nodes_is_worked_by_one_thread() -> None:
+    world = World()
+    threads = set()
+    emit = world.emit
+
+    def noting(*args: Any, **named: Any) -> None:
+        threads.add(threading.current_thread().name)
+        emit(*args, **named)
+
+    world.emit = noting  # type: ignore[method-assign]
+    graph = make([step(f"n{i}") for i in range(30)],
+                 *(f"n{i}.done>n{i + 1}.start" for i in range(29)))
+    assert world.run(graph).state == "succeeded"
+    assert threads == {"node-1"}
 
 
 def test_a_cycle_never_reaches_the_engine() -> None:
