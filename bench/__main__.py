@@ -9,7 +9,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import crypto, lists, runs, steps, values
+from bench import crypto, lists, masking, runs, steps, values
 from bench.figures import share_lines, table
 from bench.home import home
 from bench.installation import helper, installed
@@ -56,6 +56,8 @@ def main() -> None:
             ]
         )
     )
+    masked = masking.measure()
+    print(f"\nCPU of masking:\n{masked.lines()}")
     print("\nA value, by step (one caller, in process, without TLS):")
     print(share_lines(taken))
     print("\nCPU of its cryptography:")
@@ -74,6 +76,12 @@ def main() -> None:
         "value_ms": {"p50": rate.share(0.5), "p95": rate.share(0.95), "p99": rate.share(0.99)},
         "value_step_ms": taken,
         "crypto_cpu_ms": cpu,
+        "masking": {
+            **{f"{one.name}, {one.secrets} secrets": {
+                "bytes_per_second": one.bytes_per_second, "lines_per_second": one.lines_per_second,
+            } for one in masked.speeds},
+            "build_ms": masked.build_ms,
+        },
         "secrets": options.secrets,
         "list_ms": {
             answer.question: {"p50": answer.share(0.5), "p95": answer.share(0.95),

@@ -150,9 +150,14 @@ class _Descriptor:
         self._thread = threading.Thread(target=self._run, name=f"capture-{source}", daemon=True)
         self._thread.start()
 
-    def restore(self) -> None:
-        """Put the old descriptor back and hand over what is still in the pipe."""
-        os.dup2(self._saved, self._number)
+    def restore(self, *, silent: bool) -> None:
+        """Hand over what is still in the pipe, and put the old descriptor or nothing in place."""
+        if silent:
+            nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nothing, self._number)
+            os.close(nothing)
+        else:
+            os.dup2(self._saved, self._number)
         os.close(self._saved)
         # Child processes may keep the pipe open for longer than anybody wants to wait.
         self._thread.join(DRAIN_SECONDS)
@@ -184,7 +189,7 @@ class _Descriptor:
 
 
 class Capture:
-    """Takes over every source of text of this process; :meth:`stop` gives them back.
+    """Takes over every source of text of this process, until :meth:`stop`.
 
     :param level: the lowest level of log records that are kept.
     """
@@ -195,10 +200,11 @@ class Capture:
         self._level = level
         self._descriptors: list[_Descriptor] = []
         self._undo: list[Callable[[], Any]] = []
+        self._old_streams: list[TextIO] = []  # libraries may have kept them
 
     def start(self) -> None:
         """Take over."""
-        _flush()
+        _flush(sys.stdout, sys.stderr)
         self._descriptors = [
             _Descriptor(1, "stdout", "info", self._masker, self._sink),
             _Descriptor(2, "stderr", "warning", self._masker, self._sink),
@@ -207,20 +213,32 @@ class Capture:
         self._replace_logging()
         self._replace_hooks()
 
-    def stop(self) -> None:
-        """Give everything back and hand over what was still on its way."""
-        _flush()
-        for undo in reversed(self._undo):
-            undo()
+    def stop(self, *, silent: bool = False) -> None:
+        """Hand over what was still on its way, and give everything back.
+
+        :param silent: for a process that is about to end. Nothing is given back, since a node that
+            was given up, or a thread of a library, may still print what it knows.
+        """
+        _flush(sys.stdout, sys.stderr, *self._old_streams)
+        if silent:
+            logging.getLogger().handlers[:] = [logging.NullHandler()]
+            for module, hook in _HOOKS:
+                setattr(module, hook, _say_nothing)
+            faulthandler.disable()
+        else:
+            for undo in reversed(self._undo):
+                undo()
         self._undo.clear()
         for descriptor in self._descriptors:
-            descriptor.restore()
+            descriptor.restore(silent=silent)
         self._descriptors.clear()
+        self._old_streams.clear()
 
     def _replace_streams(self) -> None:
         """Python's own streams, whatever they were, write to the captured descriptors."""
         for name, number in (("stdout", 1), ("stderr", 2)):
             old: TextIO = getattr(sys, name)
+            self._old_streams.append(old)
             raw = io.FileIO(number, "w", closefd=False)
             setattr(sys, name, io.TextIOWrapper(
                 io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True,
@@ -272,7 +290,13 @@ class Capture:
             self._sink(source, "error", text, current_node.get())
 
 
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+_HOOKS = ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook"))
+
+
+def _say_nothing(*_: object) -> None: ...
+
+
+def _flush(*streams: TextIO) -> None:
+    for stream in streams:
         with contextlib.suppress(Exception):
             stream.flush()

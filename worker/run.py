@@ -49,6 +49,7 @@ class Surroundings:
     """What a run's process has before it knows its run.
 
     :param refused: URLs of the installation's own listeners, database and queue.
+    :param alone: whether the process ends with the run, so that nobody may print after it.
     """
 
     client: RuntimeClient
@@ -56,6 +57,7 @@ class Surroundings:
     refused: tuple[str, ...] = ()
     log_level: int = logging.INFO
     components: Registry | None = None
+    alone: bool = False
 
 
 class Run:
@@ -114,7 +116,7 @@ class Run:
                 "The worker stopped on an error of its own. The traceback is in the run's log.",
             ))
         finally:
-            capture.stop()
+            capture.stop(silent=self._around.alone)
         return self._telemetry.finish(
             outcome.state, outcome.problem.to_json() if outcome.problem else None
         )

@@ -141,7 +141,9 @@ class Zygote:
             self._control.close()
             _settle(scratch)
             confinement = confine.confine(scratch, parent, uid=self._user)
-            surroundings = Surroundings(self._client, scratch, self._refused, self._level)
+            surroundings = Surroundings(
+                self._client, scratch, self._refused, self._level, alone=True
+            )
             status = _live(sock, surroundings, confinement)
         except BaseException as error:
             # Nothing of a run was seen yet, or its masker is gone: the kind of error only.

@@ -21,6 +21,8 @@ _SEQUENCE = (
     r"|\x1b[ -/]{1,4}[0-~]"
     r"|\x1b[0-OQ-WYZ\\`-~]"
 )
+# What begins a sequence that never comes to its end: a terminal would wait for it, so it goes too.
+_INTRODUCER = r"\x1b[\[\]PX^_ -/]"
 _UNDECIDED = (
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}\Z"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,256}\x1b?\Z"
@@ -30,8 +32,13 @@ _UNDECIDED = (
 _single = re.compile(f"[{_SINGLE}]")
 # One single character at a time: a run of them may end in the escape that begins a sequence, and
 # both expressions have to cut the same text the same way.
-_whole = re.compile(f"{_SEQUENCE}|[{_SINGLE}]")
-_growing = re.compile(f"(?P<undecided>{_UNDECIDED})|{_SEQUENCE}|[{_SINGLE}]")
+_whole = re.compile(f"{_SEQUENCE}|{_INTRODUCER}|[{_SINGLE}]")
+_growing = re.compile(f"(?P<undecided>{_UNDECIDED})|{_SEQUENCE}|{_INTRODUCER}|[{_SINGLE}]")
+_begun = re.compile(f"{_INTRODUCER}|[{_SINGLE}]")
+_parameters = re.compile(
+    rf"(?:\x1b\[|\x9b)[0-?]{{0,64}}[ -/]{{0,8}}|{_INTRODUCER}|[{_SINGLE}]"
+)
+_colour = re.compile(r"(?:\x1b\[|\x9b)[0-9:;]{0,64}m")
 # What is left and can still mislead a reader: a lone carriage return overwrites its line, lone
 # surrogates can't be encoded, tag characters and line separators don't show.
 _misleading = re.compile("\r(?!\n)|[\ud800-\udfff\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f]")
@@ -39,12 +46,12 @@ _misleading = re.compile("\r(?!\n)|[\ud800-\udfff\u2028\u2029\ufff9-\ufffb\U000e
 
 # Bytes that every such character has in UTF-8: itself where it is ASCII, else its first byte.
 # Some ordinary characters share a first byte; they only cost the closer look.
-_SUSPECT = bytes([*range(9), 11, 12, *range(13, 32), 127]) + b"\xc2\xd8\xe2\xed\xef\xf3"
+SUSPECT = bytes([*range(9), 11, 12, *range(13, 32), 127]) + b"\xc2\xd8\xe2\xed\xef\xf3"
 
 
 def is_plain(data: bytes) -> bool:
     """Say whether UTF-8 text surely has nothing to take out or to escape; one fast look."""
-    return len(data.translate(None, _SUSPECT)) == len(data)
+    return len(data.translate(None, SUSPECT)) == len(data)
 
 
 def has_controls(text: str) -> bool:
@@ -60,6 +67,16 @@ def strip_controls(text: str) -> str:
 def strip_characters(text: str) -> str:
     """Take only the single characters out; what a sequence carried besides them stays."""
     return _single.sub("", text)
+
+
+def strip_introducers(text: str) -> str:
+    """Take only what begins a sequence out: an unfinished one swallows what comes after it."""
+    return _begun.sub("", text)
+
+
+def strip_colours(text: str) -> str:
+    """Take colour codes out whole, and of any other sequence all but the character it ends in."""
+    return _parameters.sub("", _colour.sub("", text))
 
 
 def pieces(text: str, final: bool) -> Iterator[tuple[int, str, bool]]:

@@ -14,6 +14,7 @@ import re
 import shlex
 import urllib.parse
 from collections.abc import Iterator
+from typing import Any
 
 from worker.masking.controls import strip_controls
 
@@ -28,6 +29,9 @@ LEAF_LIMIT = 2_000
 
 # Characters that no notation but hex and base64 writes another way.
 _UNCHANGED = re.compile(r"[A-Za-z0-9_.\-]*")
+# What XML and HTML write as numbers: other than ASCII, and white space within attributes.
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
+_UNICODE_ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
 _WRAPS = (64, 76)  # PEM and MIME (RFC 7468, RFC 2045) break base64 at these widths
 
 
@@ -85,6 +89,7 @@ def _parts(value: str) -> Iterator[tuple[str, bool]]:
     yield strip_controls(value), True
     yield from _lines(value)
     yield from _leaves(value)
+    yield from _password(value)
 
 
 def _lines(value: str) -> Iterator[tuple[str, bool]]:
@@ -116,8 +121,21 @@ def _leaves(value: str) -> Iterator[tuple[str, bool]]:
     """Text and numbers inside a JSON object or list, and the document written anew."""
     if value.lstrip()[:1] not in ("{", "["):
         return
+    # The parser keeps neither how a number was written nor the first of two equal keys.
+    lost: list[Any] = []
+
+    def number(text: str) -> float:
+        lost.append(text)
+        return float(text)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        kept = dict(items)
+        if len(kept) < len(items):
+            lost.extend(item for _, item in items)
+        return kept
+
     try:
-        document = json.loads(value)
+        document = json.loads(value, parse_float=number, object_pairs_hook=pairs)
     except (ValueError, RecursionError):
         return
     for separators in ((",", ":"), (", ", ": ")):
@@ -127,7 +145,7 @@ def _leaves(value: str) -> Iterator[tuple[str, bool]]:
             ), True
     yield json.dumps(document, indent=2, ensure_ascii=False), False
     yield repr(document), False
-    pending, count = [document], 0
+    pending, count = [document, *lost], 0
     while pending and count < LEAF_LIMIT:
         item = pending.pop()
         if isinstance(item, dict):
@@ -139,9 +157,22 @@ def _leaves(value: str) -> Iterator[tuple[str, bool]]:
             yield item, True
             yield item.strip(), True
             yield from _lines(item)
+            if item != value:
+                yield from _leaves(item)
+                yield from _password(item)
         elif isinstance(item, (int, float)) and not isinstance(item, bool):
             count += 1
             yield repr(item), True
+
+
+def _password(value: str) -> Iterator[tuple[str, bool]]:
+    """The password of a connection address, as it is written and as it is sent."""
+    _, found, rest = value.partition("://")
+    authority, at, _ = re.split(r"[/?#\s]", rest, maxsplit=1)[0].rpartition("@")
+    if found and at:
+        password = authority.partition(":")[2]
+        yield password, True
+        yield urllib.parse.unquote(password), True
 
 
 def _encodings(text: str) -> Iterator[str]:
@@ -152,6 +183,7 @@ def _encodings(text: str) -> Iterator[str]:
         yield from _url(text)
         yield from _markup(text)
         yield from _quoted(text)
+    yield from _escaped_whole(text, data)
     yield data.hex()
     yield data.hex().upper()
     yield from _base64(data)
@@ -170,6 +202,8 @@ def _json(text: str) -> Iterator[str]:
             yield safe
             yield safe.replace("\\u003c", "\\u003C").replace("\\u003e", "\\u003E")
             yield json.dumps(safe, ensure_ascii=ascii_only)[1:-1]
+    if not text.isascii():
+        yield _UNICODE_ESCAPE.sub(lambda found: "\\u" + found[1].upper(), json.dumps(text)[1:-1])
 
 
 def _python(text: str, data: bytes) -> Iterator[str]:
@@ -180,6 +214,15 @@ def _python(text: str, data: bytes) -> Iterator[str]:
         yield shown[1:-1].replace("\\'", "'").replace("'", "\\'")
         yield shown[1:-1].replace("\\'", "'")
     yield repr(data)[2:-1]
+
+
+def _escaped_whole(text: str, data: bytes) -> Iterator[str]:
+    """Every character escaped, as cautious encoders do it."""
+    units = text.encode("utf-16-be", "surrogatepass").hex("|", -2)
+    octets = data.hex("|")
+    for digits, signs in ((units, ("\\u",)), (octets, ("%", "\\x"))):
+        for cased in (digits, digits.upper()):
+            yield from (sign + cased.replace("|", sign) for sign in signs)
 
 
 def _url(text: str) -> Iterator[str]:
@@ -209,6 +252,13 @@ def _markup(text: str) -> Iterator[str]:
         form = plain.replace('"', quotation).replace("'", apostrophe)
         yield form
         yield form.encode("ascii", "xmlcharrefreplace").decode("ascii")
+        for mark in ("d", "x", "X"):
+            yield _numeric(form, mark)
+
+
+def _numeric(text: str, base: str) -> str:
+    sign = "&#" if base == "d" else "&#x"
+    return _NOT_PLAIN.sub(lambda found: f"{sign}{ord(found[0]):{base}};", text)
 
 
 def _quoted(text: str) -> Iterator[str]:
@@ -231,9 +281,8 @@ def _base64(data: bytes) -> Iterator[str]:
         for form in (whole[first:last], whole[first:].rstrip("="), whole[first:]):
             yield form
             yield form.translate(_URL_SAFE)
-            escaped = urllib.parse.quote(form, safe="")
-            yield escaped
-            yield _lower_escapes(escaped)
+            for plus, slash, equals in (("%2B", "%2F", "%3D"), ("%2b", "%2f", "%3d")):
+                yield form.replace("+", plus).replace("/", slash).replace("=", equals)
     whole = base64.b64encode(data).decode("ascii")
     for width in _WRAPS:
         if len(whole) > width:

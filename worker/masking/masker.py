@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from worker.masking import forms
-from worker.masking.controls import is_plain, strip_characters
+from worker.masking.controls import strip_characters
 from worker.masking.matcher import Literals, Matcher, Owner, build_literals
 from worker.masking.stream import WITHHELD, MaskedText, MaskStream
 from worker.masking.structures import MaskedObject, mask_structure
@@ -69,7 +69,8 @@ class Masker:
         try:
             # Most texts hold nothing; they needn't be taken apart to see that.
             data = text.encode("utf-8", "surrogatepass")
-            if is_plain(data) and not self._current().find(data):
+            matcher = self._current()
+            if matcher.is_plain(data) and not matcher.find(data):
                 return MaskedText(text)
         except Exception:  # the text must not leave, whatever went wrong
             return MaskedText(WITHHELD)
@@ -84,6 +85,8 @@ class Masker:
         return MaskStream(self._current)
 
     def _current(self) -> Matcher:
+        if (matcher := self._matcher) is not None:
+            return matcher
         with self._lock:
             if self._matcher is None:
                 self._matcher = Matcher(self._anywhere, self._words, self._build)

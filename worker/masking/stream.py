@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from worker.masking import controls
 from worker.masking.matcher import Match, Matcher, Owner
@@ -31,9 +33,8 @@ class Mask:
         return {"offset": self.offset, "secret": self.secret, "version": self.version}
 
 
-@dataclass(frozen=True, slots=True)
-class MaskedText:
-    """Text that may leave, and what was taken out of it."""
+class MaskedText(NamedTuple):
+    """Text that may leave, and what was taken out of it. A tuple: a log makes one a line."""
 
     text: str
     masks: tuple[Mask, ...] = ()
@@ -45,32 +46,47 @@ class _Piece:
     """Where the piece starts in the pending text, in characters."""
     seen: int
     """Where it starts in the text as a reader sees it, in bytes."""
-    kept: int
-    """Where it starts in the text that has lost only single control characters, in bytes."""
+    text: str
     data: bytes
+    """What a reader sees of it; nothing of a control sequence."""
     visible: bool
+
+
+# What may be left of a control sequence, besides nothing. A value may look like the rest of one,
+# or stand behind the beginning of one that has no end.
+_REMAINS: tuple[Callable[[str], str], ...] = (
+    lambda _sequence: "",
+    controls.strip_characters,
+    controls.strip_introducers,
+    controls.strip_colours,
+)
 
 
 class MaskStream:
     """One stream of text on its way out.
 
-    Two views of the text are searched: without control sequences, as a reader sees it, and without
-    single control characters only, because a value may look like the rest of such a sequence.
+    Several views of a text with control characters are searched: as a reader sees it, without
+    control sequences; and with what :data:`_REMAINS` leaves of the sequences.
 
     :param matcher: gives the present matcher; values registered later count from then on.
     """
 
     def __init__(self, matcher: Callable[[], Matcher]) -> None:
         self._matcher = matcher
-        self._pending = ""
-        self._before_seen = ""
-        self._before_kept = ""
-        # Bytes at the head of the pending text that a mask already sent covers; 0 when such a
-        # mask ends exactly there, so that what touches it becomes one with it; -1 for none.
-        self._covered = -1
+        self._reset()
 
     def feed(self, chunk: str) -> MaskedText:
         """Take more text and return what may leave now."""
+        if chunk and not self._pending:
+            try:
+                # Most text holds nothing; it needn't be taken apart to see that.
+                if self._matcher().passes(chunk.encode("utf-8", "surrogatepass")):
+                    self._before = [chunk[-1]] * len(_REMAINS)
+                    self._covered = -1
+                    return MaskedText(chunk)
+            except Exception:  # the text must not leave, whatever went wrong
+                self._reset()
+                return MaskedText(WITHHELD)
         return self._guarded(chunk, final=False)
 
     def close(self) -> MaskedText:
@@ -91,7 +107,11 @@ class MaskStream:
             return MaskedText(WITHHELD)
 
     def _reset(self) -> None:
-        self._pending = self._before_seen = self._before_kept = ""
+        self._pending = ""
+        # The character that stood before the pending text, in each view.
+        self._before = [""] * len(_REMAINS)
+        # Bytes at the head of the pending text that a mask already sent covers; 0 when such a
+        # mask ends exactly there, so that what touches it becomes one with it; -1 for none.
         self._covered = -1
 
     def _advance(self, chunk: str, final: bool) -> MaskedText:
@@ -100,7 +120,7 @@ class MaskStream:
             return MaskedText("")
         matcher = self._matcher()
         data = text.encode("utf-8", "surrogatepass")
-        plain = controls.is_plain(data)
+        plain = matcher.is_plain(data)
         if plain or not controls.has_controls(text):
             cut = self._cut_plain(data, final, matcher)
         else:
@@ -108,50 +128,40 @@ class MaskStream:
         return self._emit(cut, plain)
 
     def _cut_plain(self, data: bytes, final: bool, matcher: Matcher) -> _Cut:
-        matches = matcher.find(data, self._before_seen)
-        if self._before_kept != self._before_seen:
-            matches += matcher.find(data, self._before_kept)
+        matches = [found for before in set(self._before) for found in matcher.find(data, before)]
         end = len(data) if final else _before_return(data, matcher.hold(data))
         cut = _Cut(data, end, [match for match in matches if match.start < end])
         self._pending = _decode(data[end:])
         if end:
-            self._before_seen = self._before_kept = _last(data[:end])
+            self._before = [_last(data[:end])] * len(_REMAINS)
         return cut
 
     def _cut_controls(self, text: str, final: bool, matcher: Matcher) -> _Cut:
         parts, decided = _pieces(text, final)
-        seen = b"".join(part.data for part in parts if part.visible)
-        kept = b"".join(part.data for part in parts)
-        to_seen = _Positions([part.kept for part in parts], parts)
-        matches = matcher.find(seen, self._before_seen)
-        for match in matcher.find(kept, self._before_kept):
-            start, end = to_seen(match.start), to_seen(match.end)
-            if start < end:
-                matches.append(Match(start, end, match.owner))
+        views = [_View(parts, remains) for remains in _REMAINS]
+        seen = views[0].data
+        matches: list[Match] = []
+        searched: set[tuple[bytes, str]] = set()
+        for view, before in zip(views, self._before, strict=True):
+            if (view.data, before) in searched:
+                continue
+            searched.add((view.data, before))
+            for match in matcher.find(view.data, before):
+                start, end = view.to_seen(match.start), view.to_seen(match.end)
+                if start < end:
+                    matches.append(Match(start, end, match.owner))
         if final:
             end, raw = len(seen), len(text)
         else:
-            hold_kept = matcher.hold(kept)
-            end = _before_return(seen, min(matcher.hold(seen), to_seen(hold_kept)))
-            raw = decided
-            for part in parts:
-                if part.visible and end < part.seen + len(part.data):
-                    raw = part.raw + len(_decode(part.data[: end - part.seen]))
-                    break
-                # A match may begin in a removed piece before what is held; keep that piece too.
-                if not part.visible and (
-                    hold_kept < part.kept + len(part.data) or part.seen == end < len(seen)
-                ):
-                    raw = part.raw
-                    break
-        cut = _Cut(seen, end, [match for match in matches if match.start < end])
-        if end:
-            self._before_seen = _last(seen[:end])
-        kept_before = b"".join(part.data for part in _until(parts, raw))
-        if kept_before:
-            self._before_kept = _last(kept_before)
+            holds = [matcher.hold(view.data) for view in views]
+            end = _before_return(
+                seen, min(view.to_seen(hold) for view, hold in zip(views, holds, strict=True))
+            )
+            raw = _first_held(views, holds, end, decided)
+        for number, view in enumerate(views):
+            self._before[number] = view.last_before(raw) or self._before[number]
         self._pending = text[raw:]
-        return cut
+        return _Cut(seen, end, [match for match in matches if match.start < end])
 
     def _emit(self, cut: _Cut, plain: bool) -> MaskedText:
         written = _decode if plain else _escape
@@ -179,47 +189,62 @@ class _Cut:
     matches: list[Match]
 
 
-class _Positions:
-    """From a place in the kept text to the place in the seen text."""
+class _View:
+    """The text with what one way of reading leaves of its control sequences.
 
-    def __init__(self, starts: list[int], parts: Sequence[_Piece]) -> None:
-        self._starts = starts
-        self._parts = parts
+    :param remains: what is left of a sequence.
+    """
 
-    def __call__(self, place: int) -> int:
-        index = bisect_right(self._starts, place) - 1
+    def __init__(self, parts: Sequence[_Piece], remains: Callable[[str], str]) -> None:
+        self.parts = parts
+        self.pieces = [
+            part.data if part.visible else _encode(remains(part.text)) for part in parts
+        ]
+        self.starts = [0, *accumulate(map(len, self.pieces))]
+        self.data = b"".join(self.pieces)
+
+    def to_seen(self, place: int) -> int:
+        """Return where a place of this view lies in the text as a reader sees it."""
+        index = min(bisect_right(self.starts, place), len(self.parts)) - 1
         if index < 0:
             return 0
-        part = self._parts[index]
-        return part.seen + (min(place - part.kept, len(part.data)) if part.visible else 0)
+        part = self.parts[index]
+        return part.seen + min(place - self.starts[index], len(part.data))
+
+    def last_before(self, raw: int) -> str:
+        """Return the last character that this view shows before a place in the raw text."""
+        for part, data in zip(reversed(self.parts), reversed(self.pieces), strict=True):
+            if part.raw < raw and data:
+                shown = _decode(data)
+                return shown[: raw - part.raw][-1:] if part.visible else shown[-1:]
+        return ""
 
 
 def _pieces(text: str, final: bool) -> tuple[list[_Piece], int]:
     """Cut the text into pieces; also where, in characters, the last decided one ends."""
     parts: list[_Piece] = []
-    seen = kept = decided = 0
+    seen = decided = 0
     for raw, piece, visible in controls.pieces(text, final):
-        data = (piece if visible else controls.strip_characters(piece)).encode(
-            "utf-8", "surrogatepass"
-        )
-        parts.append(_Piece(raw, seen, kept, data, visible))
-        kept += len(data)
-        seen += len(data) if visible else 0
+        data = _encode(piece) if visible else b""
+        parts.append(_Piece(raw, seen, piece, data, visible))
+        seen += len(data)
         decided = raw + len(piece)
     return parts, decided
 
 
-def _until(parts: Sequence[_Piece], raw: int) -> list[_Piece]:
-    """The pieces before a place in the raw text, the last one shortened to it."""
-    before: list[_Piece] = []
-    for part in parts:
-        if part.raw >= raw:
-            break
-        data = part.data
+def _first_held(views: Sequence[_View], holds: Sequence[int], end: int, decided: int) -> int:
+    """Return where in the raw text what has to wait begins; ``end`` is where it is seen to."""
+    seen = len(views[0].data)
+    for index, part in enumerate(views[0].parts):
         if part.visible:
-            data = _decode(data)[: raw - part.raw].encode("utf-8", "surrogatepass")
-        before.append(_Piece(part.raw, part.seen, part.kept, data, part.visible))
-    return before
+            if end < part.seen + len(part.data):
+                return part.raw + len(_decode(part.data[: end - part.seen]))
+        # A match may begin in a removed piece before what is held; keep that piece too.
+        elif part.seen == end < seen or any(
+            hold < view.starts[index + 1] for view, hold in zip(views, holds, strict=True)
+        ):
+            return part.raw
+    return decided
 
 
 def _union(matches: list[Match], covered: int) -> list[tuple[int, int, Owner | None]]:
@@ -247,6 +272,10 @@ def _union(matches: list[Match], covered: int) -> list[tuple[int, int, Owner | N
 def _before_return(data: bytes, end: int) -> int:
     """A carriage return at the end waits: with a line feed after it, it is a line break."""
     return end - 1 if end and data[end - 1] == 13 else end
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _decode(data: bytes) -> str:

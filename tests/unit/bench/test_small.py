@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import crypto, lists, steps
+from bench import crypto, lists, masking, steps
 from bench.figures import share_lines
 from bench.home import Home, home
 
@@ -44,3 +44,13 @@ def test_shares_add_up() -> None:
         ["a", "1.000", "ms", "25%"], ["b", "3.000", "ms", "75%"],
         ["together", "4.000", "ms", "100%"],
     ]
+
+
+def test_masking_keeps_its_distance_from_a_regular_expression() -> None:
+    measured = masking.measure(rounds=2)
+    # Ratios of one run; what depends on the machine alone is for `make bench`.
+    for name, (value, least) in measured.targets().items():
+        if "secrets:" in name:
+            assert value >= least, measured.lines()
+    assert measured.of("Tacit", 10).lines_per_second > 0
+    assert "lines/s" in measured.lines()

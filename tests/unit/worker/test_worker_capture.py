@@ -120,6 +120,82 @@ def test_lines_know_their_node_and_masks() -> None:
         ["x", "info", "a *** b", [{"offset": 2, "secret": "token", "version": 1}], "call"]]
 
 
+def test_what_a_library_kept_of_the_old_streams_is_not_printed_afterwards() -> None:
+    found = captured("""
+    capture.stop()
+    kept = sys.stdout  # not a terminal: it holds what it is given until it is flushed
+    capture = Capture(masker, sink); capture.start()
+    kept.write("kept " + CANARY)
+    capture.stop()
+    kept.flush()
+    """)
+    assert [entry[2] for entry in found] == ["kept ***"]
+
+
+def test_a_process_that_ends_says_nothing_any_more() -> None:
+    found = captured("""
+    go, gone = threading.Event(), threading.Event()
+    def given_up():
+        go.wait()
+        print(CANARY, flush=True)
+        os.write(2, CANARY.encode())
+        logging.getLogger("late").error(CANARY)
+        warnings.warn(CANARY)
+        subprocess.run(["sh", "-c", f"echo {CANARY}; echo {CANARY} >&2"])
+        gone.set()
+        raise RuntimeError(CANARY)
+    thread = threading.Thread(target=given_up); thread.start()
+    print("before", CANARY)
+    capture.stop(silent=True)
+    go.set(); thread.join()
+    assert gone.is_set()
+    """)
+    assert [entry[2] for entry in found] == ["before ***"]
+
+
+def test_httpx_at_debug() -> None:
+    found = captured("""
+    import httpx
+    transport = httpx.MockTransport(lambda request: httpx.Response(401, text=CANARY))
+    with httpx.Client(transport=transport) as client:
+        client.get(f"https://user:{CANARY}@example.org/?key={CANARY}")
+    """)
+    said = " ".join(str(entry[2]) for entry in found if str(entry[0]).startswith("httpx"))
+    assert "key=***" in said
+
+
+def test_boto3_at_debug() -> None:
+    found = captured("""
+    import boto3, botocore.exceptions
+    from botocore.config import Config
+    client = boto3.client(
+        "s3", region_name="eu-north-1", aws_access_key_id="AKIA",
+        aws_secret_access_key=CANARY, aws_session_token=CANARY,
+        endpoint_url="http://127.0.0.1:9",
+        config=Config(retries={"max_attempts": 0}, connect_timeout=1))
+    try:
+        client.put_object(Bucket="b", Key=CANARY, Body=b"x", Metadata={"token": CANARY})
+    except botocore.exceptions.BotoCoreError:
+        logging.getLogger("node").exception("it failed")
+    """)
+    said = [str(entry[2]) for entry in found if str(entry[0]).startswith("botocore")]
+    assert len(said) > 20
+    assert any("x-amz-security-token" in text.lower() and "***" in text for text in said)
+
+
+def test_a_process_that_dies_of_a_signal_prints_no_value() -> None:
+    program = PROGRAM.replace("{body}", textwrap.dedent("""
+    def deep(value):
+        os.kill(os.getpid(), 11)
+    print("before", CANARY, flush=True)
+    deep(CANARY)
+    """))
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True,
+                          timeout=60)
+    assert done.returncode == -11
+    assert CANARY.encode() not in done.stdout + done.stderr
+
+
 def test_everything_is_given_back() -> None:
     found = captured("""
     capture.stop()
