@@ -19,6 +19,7 @@ def register(app: APIFlask) -> None:
     """
     from app.api import (  # noqa: F401
         account,
+        bundles,
         components,
         credentials,
         flows,

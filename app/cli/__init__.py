@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("app.cli.commands.workers:worker", "Run a worker; enrol, list, revoke them."),
     "scheduler": ("app.cli.commands.run:scheduler", "Run triggers, the reaper and the purge."),
     "migrate": ("app.cli.commands.run:migrate", "Bring the database up to date."),
+    "flow": ("app.cli.commands.flows:flow", "Export flows as bundles, import bundles."),
     "user": ("app.cli.commands.accounts:user", "Manage people and roles."),
     "token": ("app.cli.commands.accounts:token", "Create, list, revoke API tokens."),
     "session": ("app.cli.commands.accounts:session", "End people's logins."),

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.components.problems import Problem
-from app.flows.graph import MAX_BYTES, MAX_NODES, SCHEMA, Edge, End, Graph, Node, canonical
+from app.flows.graph import (
+    MAX_BYTES,
+    MAX_EDGES,
+    MAX_NODES,
+    SCHEMA,
+    Edge,
+    End,
+    Graph,
+    Node,
+    canonical,
+)
 from app.flows.policies import KEYS as POLICIES
 from app.flows.policies import read_policies
 
@@ -101,6 +111,14 @@ def _check_frame(reader: _Reader, document: dict[str, Any]) -> bool:
             f"The flow has {len(document['nodes']):,} nodes; the limit is {MAX_NODES:,}. "
             "Split it into several flows.",
             field="nodes",
+        )
+        return False
+    if len(document.get("edges", [])) > MAX_EDGES:
+        reader.add(
+            "too_many_edges",
+            f"The flow has {len(document['edges']):,} wires; the limit is {MAX_EDGES:,}. "
+            "Split it into several flows.",
+            field="edges",
         )
         return False
     return _check_text(reader, document)

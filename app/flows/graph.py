@@ -18,6 +18,7 @@ from app.flows.policies import NO_POLICIES, Policies
 
 SCHEMA: Final = 1
 MAX_NODES: Final = 2_000
+MAX_EDGES: Final = 20_000
 MAX_BYTES: Final = 2 * 1024 * 1024
 #: A document with ten thousand mistakes is answered with the first ones and their number.
 MAX_PROBLEMS: Final = 200

@@ -117,7 +117,7 @@ def _answer_http(error: HTTPException) -> Response:
         return current_app.make_response(error.get_response())
     headers: dict[str, str] = {}
     if isinstance(error, RequestEntityTooLarge):
-        limit = current_app.config["MAX_CONTENT_LENGTH"] or 0
+        limit = request.max_content_length or 0
         return _answer_refusal(
             TooLarge(
                 "body_too_large",

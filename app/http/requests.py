@@ -11,10 +11,16 @@ from typing import Any
 from flask import Flask, Request, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.errors import ConfigError, Denied, Invalid, Malformed, UnsupportedMedia
+from app.errors import ConfigError, Denied, Invalid, Malformed, TooLarge, UnsupportedMedia
 
 BODY_LIMIT = 2_621_440
 """Most bytes of a request's body: 2.5 MiB, room for a graph of 2 MiB."""
+
+LARGER = {"api.import_flows": 8_912_896, "pages.plan_import": 8_912_896,
+          "pages.apply_import": 8_912_896}
+"""Endpoints that take more: 8.5 MiB, room for a bundle of 8 MiB."""
+
+_MOST_MEMORY = 128 * 1024 * 1024
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -73,7 +79,7 @@ class TacitRequest(Request):
         if self.mimetype and self.mimetype != "application/json":
             raise _unsupported()
         raw = self.get_data(cache=cache)
-        if self.content_length is None and len(raw) >= BODY_LIMIT:
+        if self.content_length is None and len(raw) >= body_limit():
             # A chunked body has no stated length, and Werkzeug just stops reading at the limit.
             raise RequestEntityTooLarge
         if raw and not self.mimetype:
@@ -81,14 +87,17 @@ class TacitRequest(Request):
         return read_json_object(raw)
 
 
-def read_json_object(raw: bytes) -> dict[str, Any]:
+def read_json_object(raw: bytes, what: str = "The body") -> dict[str, Any]:
     """Read a JSON object strictly (RFC 8259, with I-JSON's unique keys, RFC 7493).
 
+    :param what: what refusals call it.
+    :raises TooLarge: ``too_many_values``: small on the wire, and huge once it is read.
     :raises Malformed: ``malformed_json``; says where, never quotes.
     :raises Invalid: ``body_not_object``.
     """
     if not raw.strip():
         return {}
+    _refuse_crowd(raw, what)
     try:
         value = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
@@ -97,21 +106,22 @@ def read_json_object(raw: bytes) -> dict[str, Any]:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise _malformed(
-            f"The body is not JSON: line {error.lineno}, column {error.colno}."
+            f"{what} is not JSON: line {error.lineno}, column {error.colno}."
         ) from None
-    except _DuplicateKey as error:
-        raise _malformed(str(error)) from None
+    except _DuplicateKey:
+        raise _malformed(f"An object of {what.lower()} has the same key twice.") from None
     except UnicodeEncodeError:
-        raise _malformed("The body holds half of a surrogate pair (\\ud800–\\udfff).") from None
+        raise _malformed(f"{what} holds half of a surrogate pair (\\ud800–\\udfff).") from None
     except UnicodeDecodeError:
-        raise _malformed("The body is not UTF-8.") from None
+        raise _malformed(f"{what} is not UTF-8.") from None
     except RecursionError:
-        raise _malformed("The body is nested too deeply.") from None
+        raise _malformed(f"{what} is nested too deeply.") from None
     except ValueError:
-        raise _malformed("The body holds a number that JSON doesn't have or that is too long.") \
-            from None
+        raise _malformed(
+            f"{what} holds a number that JSON doesn't have or that is too long."
+        ) from None
     if not isinstance(value, dict):
-        raise Invalid("body_not_object", "The body must be a JSON object: {…}.")
+        raise Invalid("body_not_object", f"{what} must be a JSON object: {{…}}.")
     return value
 
 
@@ -123,18 +133,29 @@ def register(app: Flask, *, trusted_proxies: Sequence[str]) -> None:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.wsgi_app = TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.before_request(_refuse_plain)
+    app.before_request(_set_limit)
+
+
+def body_limit() -> int:
+    """Return the most bytes that the request's body may have."""
+    return LARGER.get(request.endpoint or "", BODY_LIMIT)
 
 
 def refuse_large() -> None:
     """Refuse a body whose stated length is over the limit, before anything reads it."""
     length = request.content_length
-    if length is not None and length > BODY_LIMIT:
+    if length is not None and length > body_limit():
         raise RequestEntityTooLarge
 
 
 def address() -> str:
     """Return the address of the client, as the socket or a trusted proxy states it."""
     return request.remote_addr or "unknown"
+
+
+def _set_limit() -> None:
+    if request.endpoint in LARGER:
+        request.max_content_length = LARGER[request.endpoint]
 
 
 def _refuse_plain() -> None:
@@ -146,6 +167,17 @@ def _refuse_plain() -> None:
         )
 
 
+def _refuse_crowd(raw: bytes, what: str) -> None:
+    """Refuse a text of which a hundred bytes become kilobytes: ``[{},{},{},…``.
+
+    Reckoned from the punctuation, with what CPython needs for an object, a list and a value;
+    punctuation inside texts counts too, which is why the bound is far from what flows need.
+    """
+    memory = 240 * raw.count(b"{") + 90 * raw.count(b"[") + 60 * raw.count(b",")
+    if memory > _MOST_MEMORY:
+        raise TooLarge("too_many_values", f"{what} holds too many values. Split it.")
+
+
 class _DuplicateKey(Exception):
     pass
 
@@ -153,7 +185,7 @@ class _DuplicateKey(Exception):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _DuplicateKey("An object of the body has the same key twice.")
+        raise _DuplicateKey
     return result
 
 

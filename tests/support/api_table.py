@@ -26,6 +26,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /flows/{flow_id}/activate": {},
     "POST /flows/{flow_id}/runs": {},
     "POST /runs/{run_id}/rerun": {},
+    "POST /flows/import": {"bundle": {}},
     "POST /users": {"email": "nobody", "password": "correct horse battery"},
     "POST /users/{user_id}/roles": {"role": "viewer"},
     "POST /tokens": {"name": "t", "scopes": []},
