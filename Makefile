@@ -2,8 +2,13 @@
 
 PYTEST_WORKERS ?= 2
 ARGS ?=
+# What `make test` runs a second time, on PostgreSQL: store, value route, claims, leases, search,
+# migrations, the audit's chain, concurrent changes.
+ON_POSTGRES = tests/integration/test_db.py tests/integration/test_migrations.py \
+	tests/integration/vault tests/integration/runs tests/integration/runtime \
+	tests/security/test_s12_concurrent_changes.py tests/security/test_s17_no_audit_no_value.py
 
-.PHONY: help setup run test lint bench docs lock
+.PHONY: help setup run test test-postgres chaos lint bench docs lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -24,6 +29,16 @@ test: setup ## everything: lint, JavaScript, Python, the real browser
 	$(MAKE) --no-print-directory lint
 	@sh scripts/test-js.sh
 	@sh scripts/test-py.sh -n $(PYTEST_WORKERS) $(ARGS)
+	@TACIT_TEST_DATABASE=postgres sh scripts/test-py.sh -n $(PYTEST_WORKERS) $(ON_POSTGRES) $(ARGS)
+
+test-postgres: setup ## the whole Python suite on PostgreSQL instead of SQLite
+	@sh scripts/test-tools.sh
+	@TACIT_TEST_DATABASE=postgres sh scripts/test-py.sh -n $(PYTEST_WORKERS) $(ARGS)
+
+chaos: setup ## 500 runs while everything is killed for two minutes, on SQLite and PostgreSQL
+	@TACIT_CHAOS_RUNS=500 TACIT_CHAOS_SECONDS=120 sh scripts/test-py.sh -s tests/chaos $(ARGS)
+	@TACIT_CHAOS_RUNS=500 TACIT_CHAOS_SECONDS=120 TACIT_TEST_DATABASE=postgres \
+		sh scripts/test-py.sh -s tests/chaos $(ARGS)
 
 bench: setup ## measure runs and the value endpoint against a real `tacit up`
 	.venv/bin/python -m bench $(ARGS)

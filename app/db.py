@@ -108,6 +108,16 @@ def build_engine(url: str) -> Engine:
     return engine
 
 
+def _for_reading(engine: Engine) -> Engine:
+    """Return the engine whose transactions see the database as it was when they began."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(ro=True)
+    # By itself PostgreSQL shows each statement what was committed just before it.
+    return engine.execution_options(
+        ro=True, isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+
+
 class Database:
     """Transactions over one engine.
 
@@ -117,7 +127,7 @@ class Database:
 
     def __init__(self, engine: Engine, info: dict[str, Any] | None = None) -> None:
         self.engine = engine
-        self._read_engine = engine.execution_options(ro=True)
+        self._read_engine = _for_reading(engine)
         self._info = info or {}
         self._group = GroupCommit(self.begin) if engine.dialect.name == "sqlite" else None
 

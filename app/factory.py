@@ -16,6 +16,7 @@ from app.http.session_key import load_session_key
 from app.keys.seals import Seals
 from app.live import LiveApp
 from app.runs.queue import RunQueue
+from app.runs.waiting import RunWaiters
 from app.vault import Vault
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +33,10 @@ def open_services(config: Config, *, with_vault: bool = True) -> Services:
     """
     db = Database(build_engine(config.database_url), info={"seals": Seals.open(config)})
     vault = Vault.open(config, db) if with_vault else None
-    return Services(config=config, db=db, vault=vault, queue=RunQueue.open(config))
+    queue = RunQueue.open(config)
+    return Services(
+        config=config, db=db, vault=vault, queue=queue, waiters=RunWaiters(db, queue)
+    )
 
 
 def create_web_app(config: Config, services: Services | None = None) -> APIFlask:

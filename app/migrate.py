@@ -12,6 +12,9 @@ from sqlalchemy import inspect, text
 from app.config import Config
 from app.db import build_engine
 
+LOCK = 0x7AC17
+"""Number of PostgreSQL's advisory lock that one migrating process holds."""
+
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
 
@@ -26,6 +29,10 @@ def upgrade(config: Config) -> None:
     engine = build_engine(config.database_url)
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Two processes may start at once. SQLite has one writer anyway; here whoever
+                # comes second waits, and finds nothing left to do.
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK})
             alembic = _alembic()
             alembic.attributes["connection"] = connection
             command.upgrade(alembic, "head")

@@ -77,7 +77,7 @@ def check_setup_link(session: Session, token: str) -> None:
 
     :raises NotFound: ``setup_link_invalid``.
     """
-    _get_link(session, token)
+    _get_link(session, token, hold=False)
 
 
 def redeem_setup_link(session: Session, token: str, email: str, password: str) -> User:
@@ -86,7 +86,7 @@ def redeem_setup_link(session: Session, token: str, email: str, password: str) -
     :raises NotFound: ``setup_link_invalid``: used, expired, unknown, or no longer needed.
     :raises Invalid: the address or the password can't be taken; the link stays good.
     """
-    link = _get_link(session, token)
+    link = _get_link(session, token, hold=True)
     user = ensure_first_admin(session, email, password)
     if user is None:
         raise _refusal()
@@ -99,10 +99,9 @@ def redeem_setup_link(session: Session, token: str, email: str, password: str) -
     return user
 
 
-def _get_link(session: Session, token: str) -> SetupLink:
-    link = session.scalar(
-        select(SetupLink).where(SetupLink.token_hash == digest(token)).with_for_update()
-    )
+def _get_link(session: Session, token: str, *, hold: bool) -> SetupLink:
+    query = select(SetupLink).where(SetupLink.token_hash == digest(token))
+    link = session.scalar(query.with_for_update() if hold else query)
     if link is None or link.used_at is not None or link.expires_at <= utcnow():
         raise _refusal()
     return link

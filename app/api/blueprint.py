@@ -62,6 +62,7 @@ def operation(
     scope: Scope | tuple[Scope, ...] | None,
     answer: type[BaseModel] | None,
     status: int = 200,
+    early: int | None = None,
     body: type[Body] | None = None,
     query: type[Query] | None = None,
     errors: Sequence[int] = (),
@@ -75,6 +76,7 @@ def operation(
 
     :param scope: None for what every credential may ask; several of which one is enough.
     :param answer: the model of a good answer; None for 204.
+    :param early: another status of a good answer, with the same model.
     :param errors: the statuses beyond those that every operation of its kind can answer.
     :param session_only: refuse API tokens: it is about the person, not about an environment.
     :param shown_once: the answer holds a credential, so it is kept nowhere.
@@ -95,6 +97,12 @@ def operation(
         responses: dict[Any, Any] = {code: problem_response(code) for code in sorted(statuses)}
         if answer is None:
             responses[status] = {"description": "Done."}
+        if early is not None and answer is not None:
+            schema = {"$ref": f"#/components/schemas/{answer.__name__}"}
+            responses[early] = {
+                "description": "It is over already.",
+                "content": {"application/json": {"schema": schema}},
+            }
         extensions: dict[str, Any] = {}
         if scopes:
             extensions["x-required-scope"] = " or ".join(one.value for one in scopes)

@@ -24,6 +24,7 @@ from app.api.shapes import (
     ProblemOut,
     RunOut,
     RunStart,
+    RunWait,
 )
 from app.api.shapes_versions import (
     FlowActivate,
@@ -200,23 +201,31 @@ def list_flow_triggers(flow_id: str) -> Response:
 
 
 @api.post("/flows/<id:flow_id>/runs")
-@operation(scope=Scope.RUNS_MANAGE, body=RunStart, answer=RunOut, status=202,
-           errors=(404, 409, 423, 429, 503))
-def start_run(flow_id: str, json_data: RunStart) -> Response:
-    """Start a run; it goes on after this answer."""
+@operation(scope=Scope.RUNS_MANAGE, body=RunStart, query=RunWait, answer=RunOut, status=202,
+           early=200, errors=(404, 409, 423, 429, 503))
+def start_run(flow_id: str, query_data: RunWait, json_data: RunStart) -> Response:
+    """Start a run; it goes on after this answer, unless `wait` lets it end before."""
     actor = current_actor()
     held = services()
-    with unit_of_work(held.db, actor) as session:
-        view = runs_service.start_run(
-            session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
-        )
-        environment = accounts.get_environment(session, actor.environment_id).name
-    # After the commit: a worker that is quick must find the run. A queue that doesn't answer is
-    # no failure, because the reaper puts the job in later.
-    if view.state == RunState.QUEUED:
-        held.queue.enqueue(view.id, environment)
+    if query_data.wait:
+        actor.require(Scope.RUNS_READ)
+    with held.waiters.listening(query_data.wait) as until_over:
+        with unit_of_work(held.db, actor) as session:
+            view = runs_service.start_run(
+                session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
+            )
+            environment = accounts.get_environment(session, actor.environment_id).name
+        # After the commit: a worker that is quick must find the run. A queue that doesn't answer
+        # is no failure, because the reaper puts the job in later.
+        if view.state == RunState.QUEUED:
+            held.queue.enqueue(view.id, environment)
+        over = until_over(view.id)
+    if over:
+        with unit_of_work(held.db, actor, read=True) as session:
+            view = runs_service.get_run(session, actor, view.id)
     return reply(
-        RunOut.model_validate(view), 202, headers={"Location": f"/api/v1/runs/{view.id}"}
+        RunOut.model_validate(view), 200 if over else 202,
+        headers={"Location": f"/api/v1/runs/{view.id}"},
     )
 
 

@@ -221,6 +221,15 @@ class RunAgain(Body):
     )
 
 
+class RunWait(Query):
+    """Whether the answer waits for the run's end."""
+
+    wait: int = Field(
+        0, ge=0, le=60,
+        description="Seconds to wait for the run's end: 200 with the run that is over, else 202.",
+    )
+
+
 class RunsQuery(ListQuery):
     """What the list of runs takes."""
 

@@ -48,6 +48,7 @@ class Action(StrEnum):
     RUN_REJECT = "run.reject"
     RUN_CANCEL = "run.cancel"
     RUN_FINISH = "run.finish"
+    RUN_REQUEUE = "run.requeue"
     KEY_STAGE = "key.stage"
     KEY_ACTIVATE = "key.activate"
     KEY_REWRAP = "key.rewrap"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.db import Database
     from app.runs.queue import RunQueue
+    from app.runs.waiting import RunWaiters
     from app.vault import Vault
 
 _KEY = "tacit"
@@ -27,6 +28,7 @@ class Services:
     db: Database
     vault: Vault | None
     queue: RunQueue
+    waiters: RunWaiters
 
     def close(self) -> None:
         """Close the connections to the database; call it when the process ends."""

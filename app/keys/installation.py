@@ -136,19 +136,18 @@ def _try_keys(config: Config, db: Database) -> dict[str, Kek]:
         return check_keys(config, session.connection())
 
 
-def get_active_kek_id(session: Session) -> str:
+def get_active_kek_id(session: Session, *, hold: bool = True) -> str:
     """Return the id of the KEK that wraps new data keys, held till the transaction's end.
 
     A rotation waits for the transaction before it makes another one active (``FOR SHARE`` on
     PostgreSQL; on SQLite a writing transaction is alone anyway).
 
+    :param hold: False for a transaction that reads only, and can hold nothing.
     :raises Unavailable: ``no_active_key``.
     """
-    query = (
-        select(KeyEncryptionKey)
-        .where(KeyEncryptionKey.state == "active")
-        .with_for_update(read=True)
-    )
+    query = select(KeyEncryptionKey).where(KeyEncryptionKey.state == "active")
+    if hold:
+        query = query.with_for_update(read=True)
     # Having waited for a rotation, the row that was found is none any more; the next is there.
     row = session.scalar(query) or session.scalar(query)
     if row is None:

@@ -7,20 +7,26 @@ their id. A process looks at the folder before it seals, so a new key is taken u
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Base, Database
-from app.errors import Conflict
+from app.errors import Conflict, Unavailable
 from app.keys.keyfiles import KEY_BYTES, read_key_file, sync_folder, write_key_file
 from app.keys.sealed import Sealed
 from app.keys.seals import Seals, key_id, older_files, seal_files
 
 BATCH = 200
+LOCK_PATIENCE = 300
+"""Milliseconds that a lock on the tables is waited for; deadlocks are looked for after 1,000."""
+LOCK_ATTEMPTS = 100
 
 
 def replace_seal_key(home: Path, which: Literal["row-mac", "audit"]) -> str:
@@ -84,15 +90,12 @@ def retire_row_keys(db: Database, home: Path) -> list[str]:
     """Set aside the older row-MAC keys that no row needs any more; returns their ids.
 
     :raises Conflict: ``seal_key_in_use``: rows are left that only an older key checks.
+    :raises Unavailable: ``database_busy``: somebody has been writing all the time.
     """
     file, _ = seal_files(home)
     present = key_id(read_key_file(file))
     retired = []
-    with db.begin() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            # Waits for those who sealed before the new key and haven't committed yet.
-            tables = ", ".join(model.__tablename__ for model in sealed_models())
-            session.execute(text(f"lock table {tables} in share mode"))
+    with _nobody_writing(db) as session:
         counts = count_sealed(session)
         counts.pop(present, None)
         if counts:
@@ -109,6 +112,39 @@ def retire_row_keys(db: Database, home: Path) -> list[str]:
                 retired.append(older)
         sync_folder(file.parent)
     return retired
+
+
+@contextmanager
+def _nobody_writing(db: Database) -> Iterator[Session]:
+    """Open a transaction that waits for those who sealed before the new key, and lets nobody in.
+
+    On SQLite a writing transaction is alone anyway. On PostgreSQL the tables are locked, and given
+    up soon where a writer holds one and wants another: its transaction must not be the one that a
+    deadlock ends.
+    """
+    if db.engine.dialect.name != "postgresql":
+        with db.begin() as session:
+            yield session
+        return
+    tables = ", ".join(model.__tablename__ for model in sealed_models())
+    for _ in range(LOCK_ATTEMPTS):
+        held = False
+        try:
+            with db.begin() as session:
+                session.execute(text(f"set local lock_timeout = {LOCK_PATIENCE}"))
+                session.execute(text(f"lock table {tables} in share mode"))
+                held = True
+                yield session
+                return
+        except OperationalError:
+            if held:
+                raise
+        time.sleep(LOCK_PATIENCE / 1000)
+    raise Unavailable(
+        "database_busy",
+        "Others have been writing to the database all the time. Run the command again in a "
+        "quieter moment.",
+    )
 
 
 def sealed_models() -> list[type[Sealed]]:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.client import PubSub
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
@@ -90,9 +94,39 @@ class RunQueue:
         except RedisError as error:
             _log.warning("publish_failed", extra={"run": run_id, "error": type(error).__name__})
 
+    @contextmanager
+    def listening(self) -> Iterator[Callable[[str, float], None]]:
+        """Subscribe to the notices about runs.
+
+        Gives ``heard(run_id, seconds)``: it returns once there is a notice about the run, or
+        after the seconds; a queue that is away only makes it wait for them.
+        """
+        subscriber = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        with subscriber as channel:
+            try:
+                channel.subscribe(CHANNEL)
+                # Confirmed: from here on nothing is missed.
+                channel.get_message(ignore_subscribe_messages=False, timeout=5)
+            except RedisError as error:
+                _log.warning("listen_failed", extra={"error": type(error).__name__})
+            yield lambda run_id, seconds: _hear(channel, run_id, seconds)
+
     def ping(self) -> bool:
         """Say whether the server answers."""
         try:
             return bool(self._redis.ping())
         except RedisError:
             return False
+
+
+def _hear(channel: PubSub, run_id: str, seconds: float) -> None:
+    give_up = time.monotonic() + seconds
+    while (left := give_up - time.monotonic()) > 0:
+        try:
+            message = channel.get_message(timeout=left) if channel.subscribed else None
+        except RedisError:
+            message = None
+        if message is None:
+            time.sleep(max(0.0, give_up - time.monotonic()))
+        elif f'"{run_id}"'.encode() in message["data"]:
+            return

@@ -129,7 +129,7 @@ def rewrap(db: Database, actor: Actor, vault: Vault) -> Progress:
     """
     actor.require(Scope.KEYS_MANAGE)
     with db.read() as session:
-        target = get_active_kek_id(session)
+        target = get_active_kek_id(session, hold=False)
     progress, after = Progress(), ""
     while True:
         with db.read() as session:

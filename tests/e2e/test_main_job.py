@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from app.config import Config
+from tests.support.database import ON_POSTGRES, home_variables
 from tests.support.hunt import Hunt
 from tests.support.installation import canary
 from tests.support.person import Person
@@ -327,15 +329,16 @@ def _hunt(hunt: Hunt, installation: Running, recorder: Recorder) -> None:
     hunt.object("pages and storage", recorder.kept)
     hunt.valkey(facts["redis_url"])
     hunt.processes(installation.processes())
-    hunt.sqlite(installation.home / "tacit.db")
+    hunt.database(Config.load(home_variables(installation.home)))
     hunt.files("log files", installation.home / "logs")
     hunt.files("whole home", installation.home)
     hunt.search("printed", installation.said)
     assert installation.interrupt() == 0
-    hunt.sqlite(installation.home / "tacit.db")
+    hunt.database(Config.load(home_variables(installation.home)))
     hunt.files("home after stop", installation.home)
     print(f"\n{hunt.table()}")
-    for place in ("database rows", "database file", "valkey memory", "valkey RDB", "log files",
+    files = () if ON_POSTGRES else ("database file",)
+    for place in ("database rows", *files, "valkey memory", "valkey RDB", "log files",
                   "process cmdline", "process environ", "responses", "live stream"):
         assert hunt.searched[place], f"nothing was seen of: {place}"
     assert hunt.hits == [], hunt.table()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.database import home_variables
 from tests.support.installation import canary
 from tests.support.runs import Workshop
 
@@ -47,7 +48,7 @@ def test_one_token_over_two_processes_is_one_value(workshop: Workshop) -> None:
             "token": held.value_token(),
         }
     )
-    environ = {"TACIT_HOME": str(workshop.installation.config.home), "PYTHONPATH": str(ROOT),
+    environ = {**home_variables(workshop.installation.config.home), "PYTHONPATH": str(ROOT),
                "TACIT_REDIS_URL": "redis://localhost:1/0"}
     processes = [
         subprocess.Popen(

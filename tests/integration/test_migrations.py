@@ -15,12 +15,13 @@ from sqlalchemy import Engine, inspect, text
 from app import migrate, models
 from app.config import Config
 from app.db import Base, build_engine
+from tests.support.database import home_variables, new_database
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     """An installation's settings, and nothing else yet."""
-    return Config.load({"TACIT_HOME": str(tmp_path / "home")})
+    return Config.load(home_variables(tmp_path / "home", empty=True))
 
 
 def _scripts() -> ScriptDirectory:
@@ -73,7 +74,7 @@ def test_an_empty_database_becomes_what_the_models_say(config: Config, tmp_path:
     migrate.upgrade(config)
     assert migrate.is_current(config)
     migrated = build_engine(config.database_url)
-    made = build_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    made = build_engine(new_database(tmp_path))
     Base.metadata.create_all(made)
     try:
         found, wanted = _schema(migrated), _schema(made)
@@ -83,7 +84,8 @@ def test_an_empty_database_becomes_what_the_models_say(config: Config, tmp_path:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             differences = [
                 difference for difference in compare_metadata(context, Base.metadata)
-                if difference[0] != "remove_table"
+                # The search index stands beside the models, on either database.
+                if difference[0] != "remove_table" and "_trgm" not in str(difference[1])
             ]
         assert differences == []
     finally:

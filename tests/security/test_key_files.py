@@ -5,7 +5,6 @@ start of the real commands, and nothing is written.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.keys.ca import ensure_tls
+from tests.support.database import copy_home, home_variables
 from tests.support.vaults import TACIT, Installed
 
 FILES = ("master.key", "row-mac.key", "audit.key")
@@ -79,7 +79,7 @@ def contents(home: Path) -> dict[str, bytes | str]:
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command that should end by itself."""
     environment = {
-        "PATH": os.defpath, "TACIT_HOME": str(home), "TACIT_REDIS_URL": "redis://localhost:1/0"
+        "PATH": os.defpath, **home_variables(home), "TACIT_REDIS_URL": "redis://localhost:1/0"
     }
     return subprocess.run(
         [TACIT, *arguments], env=environment, capture_output=True, text=True, check=False,
@@ -91,7 +91,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_s15_damaged_key_file(prepared: Path, tmp_path: Path, damage: str, name: str) -> None:
     home = tmp_path / "home"
-    shutil.copytree(prepared, home)
+    copy_home(prepared, home)
     spoil, code = DAMAGES[damage]
     spoil(home / "keys" / name)
     before = contents(home)
@@ -105,7 +105,7 @@ def test_s15_damaged_key_file(prepared: Path, tmp_path: Path, damage: str, name:
 
 def test_s15_the_needed_key_is_named(prepared: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(prepared, home)
+    copy_home(prepared, home)
     kek = Installed.make(home).vault.kek.id
     wrong(home / "keys" / "master.key")
     assert kek in run(home, "migrate").stderr
@@ -135,7 +135,7 @@ def test_s15_first_start_beside_an_unsafe_file(tmp_path: Path, damage: str, name
 def test_s15_a_key_is_never_made_where_values_are(prepared: Path, tmp_path: Path) -> None:
     """Not even when the table of keys was emptied and the files are gone."""
     home = tmp_path / "home"
-    shutil.copytree(prepared, home)
+    copy_home(prepared, home)
     installed = Installed.make(home)
     with installed.services.db.begin() as session:
         session.connection().exec_driver_sql("delete from keks")

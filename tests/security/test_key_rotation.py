@@ -7,7 +7,6 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
-import shutil
 import ssl
 import threading
 import time
@@ -24,6 +23,7 @@ from app.keys.resealing import count_sealed
 from app.vault import rotation
 from app.vault.models import SecretBlob
 from app.vault.service import delete_secret
+from tests.support.database import copy_home
 from tests.support.killed import BATCH, run_until
 from tests.support.running import ADMIN, ADMIN_PASSWORD, Running, tacit_up
 from tests.support.vaults import Installed
@@ -48,7 +48,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 def copy(prepared: tuple[Path, dict[str, str]], to: Path) -> tuple[Installed, dict[str, str]]:
     """Return a copy of the installation, opened."""
-    shutil.copytree(prepared[0], to)
+    copy_home(prepared[0], to)
     return Installed.make(to), dict(prepared[1])
 
 

@@ -4,9 +4,8 @@ refused when they are read; an old row put back whole is named by ``tacit audit 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,21 @@ import pytest
 from app.accounts import service as accounts
 from app.accounts.models import RoleGrant
 from app.accounts.scopes import Role
+from app.config import Config
 from app.ids import new_id
 from app.keys.sealed import Tampered
 from app.runs.enrolment import revoke_key, revoke_worker
 from app.vault import service as secrets
+from tests.support.database import Raw, raw_database
 from tests.support.installation import canary
 from tests.support.runs import HeldRun, SigningWorker, Workshop, fetching
 from tests.support.vaults import Installed
 from tests.support.verified import verify
 
 
-@contextmanager
-def sql(workshop: Workshop) -> Iterator[sqlite3.Connection]:
-    """Open the database file as any program could, and put back what was changed."""
-    file = workshop.installation.config.home / "tacit.db"
-    with closing(sqlite3.connect(file, timeout=30)) as connection:
-        yield connection
-        connection.commit()
+def sql(workshop: Workshop) -> AbstractContextManager[Raw]:
+    """Open the database as any program could."""
+    return raw_database(workshop.installation.config)
 
 
 @contextmanager
@@ -249,9 +246,9 @@ def test_s10_an_inserted_role_grant_and_token(workshop: Workshop) -> None:
 # -- old rows put back whole -----------------------------------------------------------------
 
 
-def copies(file: Path, table: str, where: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def copies(config: Config, table: str, where: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return a row as it stands, MAC and all."""
-    with closing(sqlite3.connect(file)) as connection:
+    with raw_database(config) as connection:
         cursor = connection.execute(f"select * from {table} where {where}")
         return [column[0] for column in cursor.description], cursor.fetchall()
 
@@ -261,14 +258,13 @@ class Past:
     """An installation and rows of its past."""
 
     installed: Installed
-    file: Path
 
     def replay(self, table: str, where: str, then: Callable[[], object]) -> str:
         """Copy rows, do something, put the rows back; returns what ``tacit audit verify`` says."""
-        names, rows = copies(self.file, table, where)
+        names, rows = copies(self.installed.config, table, where)
         assert len(rows) == 1
         then()
-        _, newer = copies(self.file, table, where)
+        _, newer = copies(self.installed.config, table, where)
         assert verify(self.installed) == (0, ANY)
         self._put(table, where, names, rows)
         code, said = verify(self.installed)
@@ -279,19 +275,20 @@ class Past:
     def _put(
         self, table: str, where: str, names: list[str], rows: list[tuple[Any, ...]]
     ) -> None:
-        with closing(sqlite3.connect(self.file)) as connection:
+        with raw_database(self.installed.config) as connection:
+            connection.hold_references()
             connection.execute(f"delete from {table} where {where}")
             marks = ", ".join("?" * len(names))
             columns = ", ".join(f'"{name}"' for name in names)
-            connection.executemany(f"insert into {table} ({columns}) values ({marks})", rows)
-            connection.commit()
+            for row in rows:
+                connection.execute(f"insert into {table} ({columns}) values ({marks})", row)
 
 
 @pytest.fixture
 def past(tmp_path: Path) -> Iterator[Past]:
     """A fresh installation."""
     installed = Installed.make(tmp_path / "home")
-    yield Past(installed, installed.config.home / "tacit.db")
+    yield Past(installed)
     installed.services.close()
 
 
@@ -391,8 +388,7 @@ def test_s10_old_workers_and_keys_put_back(past: Past) -> None:
 
 def test_s10_a_row_that_was_edited_stops_verification_too(past: Past) -> None:
     (one,) = past.installed.store()
-    with closing(sqlite3.connect(past.file)) as connection:
-        connection.execute("update secrets set active_version = 7 where id = ?", (one,))
-        connection.commit()
+    with raw_database(past.installed.config) as raw:
+        raw.execute("update secrets set active_version = 7 where id = ?", (one,))
     with pytest.raises(Tampered):
         past.installed.read(one)

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from app.audit.checkpoints import CheckpointFile
+from tests.support.database import sqlite_only
 from tests.support.vaults import Installed
 from tests.support.verified import verify
+
+pytestmark = sqlite_only
 
 
 def put_back(installed: Installed, old: Path) -> None:

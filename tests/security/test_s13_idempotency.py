@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -20,6 +19,7 @@ from werkzeug.test import TestResponse
 from app.accounts import idempotency
 from app.accounts.scopes import Role
 from app.ids import new_id
+from tests.support.database import raw_database
 from tests.support.installation import Api, Installation, canary
 
 
@@ -43,8 +43,9 @@ def _post(api: Api, path: str, body: Any, key: str) -> TestResponse:
 
 
 def _rows(house: Installation) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(house.config.home / "tacit.db") as raw:
-        return raw.execute("select * from idempotency_keys").fetchall()
+    with raw_database(house.config) as raw:
+        rows: list[tuple[Any, ...]] = raw.execute("select * from idempotency_keys").fetchall()
+        return rows
 
 
 def test_s13_idempotency(api: Api) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from app.ids import new_id, utcnow
 from app.vault import purge
 from app.vault.purge import purge_due
+from tests.support.database import raw_database
 from tests.support.installation import Api, Installation, canary
 from tests.support.runs import fetching
 
@@ -113,7 +113,7 @@ def test_s16_delete_restore_rename_destroy_purge(house: Installation, api: Api) 
     assert api.post(f"{path}/purge").status_code == 204
     assert api.get(f"{path}?deleted=true").status_code == 404
     assert api.post(f"{path}/restore").status_code == 404
-    with sqlite3.connect(house.config.home / "tacit.db") as raw:
+    with raw_database(house.config) as raw:
         for table in ("secret_blobs", "secret_versions", "secret_tags", "grants"):
             query = f"select count(*) from {table} where secret_id = ?"
             assert raw.execute(query, (secret["id"],)).fetchone() == (0,), table
@@ -148,7 +148,7 @@ def test_s16_destroyed_versions_stay_unreadable(house: Installation, api: Api) -
     api.post(f"{path}/restore")
     assert first not in api.get(f"{path}?version=1").get_data(as_text=True)
     assert api.get(path).json["value"] == second
-    with sqlite3.connect(house.config.home / "tacit.db") as raw:
+    with raw_database(house.config) as raw:
         query = "select version from secret_blobs where secret_id = ?"
         assert raw.execute(query, (secret["id"],)).fetchall() == [(2,)]
 

@@ -4,9 +4,8 @@ listener, and readiness says why.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from sqlalchemy import event, func, select
 
 from app.audit.models import AuditEvent
 from app.audit.probe import try_audit
+from app.config import Config
 from app.http import health
+from tests.support.database import audit_refusing, database_locked, raw_database, sqlite_only
 from tests.support.installation import ORIGIN, Api, Installation, canary
 from tests.support.runs import Workshop
 
@@ -26,7 +27,6 @@ class Shop:
     """An installation whose disk and patience the test decides."""
 
     workshop: Workshop
-    file: Path
     api: Api
 
     def readiness(self) -> dict[str, str]:
@@ -81,58 +81,39 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 
     @event.listens_for(made.services.db.engine, "connect")
     def _impatient(dbapi: Any, _record: object) -> None:
-        dbapi.execute("pragma busy_timeout=200")
+        dbapi.execute(
+            "pragma busy_timeout=200" if made.config.is_sqlite else "set lock_timeout = 200"
+        )
+        if not made.config.is_sqlite:
+            dbapi.commit()
 
     made.services.db.engine.dispose()
     made.app.config["PROPAGATE_EXCEPTIONS"] = False
     workshop = Workshop.open(made)
-    yield Shop(workshop, made.config.home / "tacit.db",
-               made.api(made.token(user_id=workshop.user_id)))
+    yield Shop(workshop, made.api(made.token(user_id=workshop.user_id)))
     made.services.close()
 
 
 @contextmanager
-def refusing(file: Path) -> Iterator[None]:
-    """A table that refuses every event."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute(
-            "create trigger refused before insert on audit_events "
-            "begin select raise(abort, 'no'); end"
-        )
-    try:
-        yield
-    finally:
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute("drop trigger refused")
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Another program holds the database's one write lock."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("begin immediate")
-        yield
-        connection.execute("rollback")
-
-
-@contextmanager
-def gone(file: Path) -> Iterator[None]:
+def gone(config: Config) -> Iterator[None]:
     """The table isn't there."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("alter table audit_events rename to elsewhere")
+    with raw_database(config) as raw:
+        raw.execute("alter table audit_events rename to elsewhere")
     try:
         yield
     finally:
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute("alter table elsewhere rename to audit_events")
+        with raw_database(config) as raw:
+            raw.execute("alter table elsewhere rename to audit_events")
 
 
-@pytest.mark.parametrize("trouble", [refusing, locked, gone], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "trouble", [audit_refusing, database_locked, gone], ids=lambda one: one.__name__
+)
 def test_s17_refusing_locked_or_gone(shop: Shop, trouble: Any) -> None:
     shop.hands_out()
     assert "audit" not in shop.readiness()
     before = shop.used()
-    with trouble(shop.file):
+    with trouble(shop.workshop.installation.config):
         if trouble is not gone:
             shop.refuses_both_ways()
         else:
@@ -143,13 +124,14 @@ def test_s17_refusing_locked_or_gone(shop: Shop, trouble: Any) -> None:
     shop.hands_out()
 
 
+@sqlite_only
 def test_s17_disk_full(shop: Shop) -> None:
     """SQLite's own “database or disk is full”, at whichever page it comes: as many values left as
     the audit holds, and then none.
     """
     engine = shop.workshop.installation.services.db.engine
-    with closing(sqlite3.connect(shop.file)) as connection:
-        pages = connection.execute("pragma page_count").fetchone()[0]
+    with raw_database(shop.workshop.installation.config) as raw:
+        pages = raw.execute("pragma page_count").fetchone()[0]
 
     limit = pages + 3
 
@@ -183,11 +165,12 @@ def test_s17_disk_full(shop: Shop) -> None:
     shop.hands_out()
 
 
+@sqlite_only
 def test_s17_the_trial_leaves_nothing(shop: Shop) -> None:
     services = shop.workshop.installation.services
     with services.db.read() as session:
         before = session.scalar(select(func.count()).select_from(AuditEvent))
-    wal = shop.file.with_name("tacit.db-wal")
+    wal = services.config.home / "tacit.db-wal"
     with services.db.read():
         size = wal.stat().st_size
         try_audit(services.db.engine)

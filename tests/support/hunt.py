@@ -26,6 +26,9 @@ from urllib.parse import quote, quote_plus
 
 from redis import Redis
 
+from app.config import Config
+from tests.support.database import raw_database
+
 MAX_DEPTH = 4
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _GZIP = b"\x1f\x8b\x08"
@@ -158,6 +161,21 @@ class Hunt:
                     self.object("database rows", [cell for cell in row if cell is not None], table)
         finally:
             connection.close()
+
+    def database(self, config: Config) -> None:
+        """Search the installation's database: its files where it has some, and every cell."""
+        if config.is_sqlite:
+            self.sqlite(Path(config.database_url.removeprefix("sqlite:///")))
+            return
+        with raw_database(config) as raw:
+            names = raw.execute("select tablename from pg_tables where schemaname = 'public'")
+            for (table,) in names.fetchall():
+                for row in raw.execute(f'select * from "{table}"').fetchall():
+                    cells = [
+                        cell if isinstance(cell, bytes) else str(cell)
+                        for cell in row if cell is not None
+                    ]
+                    self.object("database rows", cells, table)
 
     def valkey(self, url: str) -> None:
         """Search every key and value of a server, its slow log and clients, and a dump of it all.

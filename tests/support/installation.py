@@ -1,4 +1,4 @@
-"""A whole installation in a folder of its own: keys, SQLite database, accounts, the web app.
+"""A whole installation in a folder of its own: keys, database, accounts, the web app.
 
 Everything is made through the services; only the queue's server is left to who needs it.
 """
@@ -24,6 +24,7 @@ from app.db import Base, build_engine
 from app.factory import create_web_app, open_services
 from app.http.services import Services
 from app.keys import installation as key_files
+from tests.support.database import home_variables
 
 ORIGIN = "https://localhost:8443"
 PASSWORD = "correct horse battery"
@@ -45,19 +46,16 @@ class Installation:
     _number: int = field(default=0)
 
     @classmethod
-    def make(cls, home: Path, *, redis_url: str = "", database_url: str = "") -> Installation:
-        """Make everything in ``home``; SQLite, unless another empty database is named."""
+    def make(cls, home: Path, *, redis_url: str = "") -> Installation:
+        """Make everything in ``home``, on the database that the tests run on."""
         config = Config.load(
-            {
-                "TACIT_HOME": str(home),
-                "TACIT_REDIS_URL": redis_url or "redis://localhost:1/0",
-                "TACIT_DATABASE_URL": database_url,
-            }
+            home_variables(home) | {"TACIT_REDIS_URL": redis_url or "redis://localhost:1/0"}
         )
         key_files.ensure_keys(config)
-        engine = build_engine(config.database_url)
-        Base.metadata.create_all(engine)
-        engine.dispose()
+        if config.is_sqlite:
+            engine = build_engine(config.database_url)
+            Base.metadata.create_all(engine)
+            engine.dispose()
         services = open_services(config)
         with services.db.begin() as session:
             environment = bootstrap.ensure_default_environment(session)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.keys.ca import ensure_tls
+from tests.support.database import home_variables
 from tests.support.installation import ORIGIN, Installation
 
 TACIT = Path(sys.executable).with_name("tacit")
@@ -121,8 +122,7 @@ def live_process(installation: Installation, folder: Path, *, recheck: int = 1) 
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if "TACIT_" not in name}
-    environment |= {
-        "TACIT_HOME": str(home),
+    environment |= home_variables(home) | {
         "TACIT_REDIS_URL": installation.config.redis_url,
         "TACIT_LIVE_RECHECK": str(recheck),
     }

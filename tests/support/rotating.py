@@ -19,6 +19,7 @@ from app.audit import Action, record
 from app.config import Config
 from app.factory import open_services
 from app.vault.service import rotate_secret
+from tests.support.database import home_variables
 
 
 def forking() -> ForkServerContext:
@@ -32,7 +33,7 @@ def rotate(home: Path, environment_id: str, secret_id: str, value: str, step: in
     """Rotate a secret, killed (SIGKILL) before a step: a statement, the commit, or what follows
     it. Exits 0 where there is no such step.
     """
-    services = open_services(Config.load({"TACIT_HOME": str(home)}))
+    services = open_services(Config.load(home_variables(home)))
     vault = services.vault
     assert vault is not None
     taken = 0
@@ -55,7 +56,7 @@ def rotate(home: Path, environment_id: str, secret_id: str, value: str, step: in
 def write_events(home: Path, environment_id: str, threads: int, seconds: float) -> None:
     """Write events into the chains of an environment and of the installation, as fast as it goes.
     """
-    services = open_services(Config.load({"TACIT_HOME": str(home)}), with_vault=False)
+    services = open_services(Config.load(home_variables(home)), with_vault=False)
     until = time.monotonic() + seconds
     failed: list[BaseException] = []
 

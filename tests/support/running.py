@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from tests.support.database import home_variables
+
 TACIT = Path(sys.executable).with_name("tacit")
 ADMIN = "admin@example.org"
 ADMIN_PASSWORD = "a long enough Phrase 4 tests"
@@ -128,7 +130,7 @@ def start(home: Path, *arguments: str, **variables: str) -> Running:
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TACIT_")
-    } | {"TACIT_HOME": str(home)}
+    } | home_variables(home, empty=True)
     process = subprocess.Popen(
         [TACIT, "up", "--port", "0", *arguments], env=environment | variables,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",

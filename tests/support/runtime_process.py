@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.keys.ca import ensure_tls
+from tests.support.database import home_variables
 from tests.support.installation import Installation
 from tests.support.runs import HeldRun
 
@@ -63,7 +64,7 @@ def runtime_process(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if "TACIT_" not in name}
-    environment |= {"TACIT_HOME": str(home), "TACIT_REDIS_URL": installation.config.redis_url}
+    environment |= home_variables(home) | {"TACIT_REDIS_URL": installation.config.redis_url}
     log = folder / f"runtime-{number}.log"
     context = ssl.create_default_context(cafile=str(files.ca))
     with log.open("wb") as output:

@@ -20,6 +20,7 @@ from app.vault import NewSecret, Vault
 from app.vault.models import Secret, SecretVersion
 from app.vault.reveal import open_version
 from app.vault.service import create_secret, rotate_secret
+from tests.support.database import home_variables
 
 TACIT = Path(sys.executable).with_name("tacit")
 
@@ -37,7 +38,7 @@ class Installed:
     def make(cls, home: Path, **settings: str) -> Installed:
         """Make one, or open what is in ``home``; ``settings`` are environment variables."""
         environment = {
-            "TACIT_HOME": str(home), "TACIT_REDIS_URL": "redis://localhost:1/0", **settings
+            **home_variables(home), "TACIT_REDIS_URL": "redis://localhost:1/0", **settings
         }
         config = Config.load(environment)
         home.mkdir(mode=0o700, exist_ok=True)

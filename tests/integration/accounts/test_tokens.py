@@ -15,6 +15,7 @@ from app.accounts.scopes import ROLE_SCOPES, Role, Scope
 from app.accounts.tokens import new_api_token
 from app.errors import Denied, Invalid, NotFound, Unauthenticated
 from app.ids import utcnow
+from tests.support.database import dump_rows
 from tests.support.installation import Installation
 
 
@@ -36,8 +37,7 @@ def test_a_token_stands_for_its_owner_in_one_environment(installation: Installat
 def test_the_text_is_nowhere_in_the_database(installation: Installation) -> None:
     text = installation.token("flows:read")
     installation.services.close()
-    for file in installation.config.home.rglob("tacit.db*"):
-        assert text[4:].encode() not in file.read_bytes()
+    assert text[4:].encode() not in dump_rows(installation.config)
 
 
 def test_scopes_are_never_more_than_the_owners_at_the_time_of_use(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -154,3 +157,36 @@ def test_another_environments_run(queued: Installation) -> None:
         never = there.call(method, f"/runs/{nothing}{suffix}")
         assert theirs.status_code == never.status_code == 404
         assert {**theirs.json, "request_id": ""} == {**never.json, "request_id": ""}
+
+
+def test_waiting_ends_with_the_run(api: Api, queued: Installation) -> None:
+    flow_id = _flow(api)
+
+    def cancel_it() -> None:
+        runs: list[dict[str, Any]] = []
+        while not runs:
+            runs = queued.api(api.token).get("/runs?state=queued").json["items"]
+            time.sleep(0.01)
+        queued.api(api.token).post(f"/runs/{runs[0]['id']}/cancel")
+
+    other = threading.Thread(target=cancel_it)
+    other.start()
+    started = time.monotonic()
+    answer = api.post(f"/flows/{flow_id}/runs?wait=60")
+    other.join()
+    assert (answer.status_code, answer.json["state"]) == (200, "cancelled")
+    assert time.monotonic() - started < 30
+
+
+def test_waiting_goes_on_no_longer_than_asked_for(api: Api) -> None:
+    answer = api.post(f"/flows/{_flow(api)}/runs?wait=1")
+    assert (answer.status_code, answer.json["state"]) == (202, "queued")
+    for wait in ("-1", "61", "x"):
+        assert api.post(f"/flows/{_flow(api)}/runs?wait={wait}").status_code == 422
+
+
+def test_waiting_shows_a_run_and_needs_the_scope_for_it(queued: Installation) -> None:
+    api = queued.api(queued.token("runs:manage", "flows:manage"))
+    answer = api.post(f"/flows/{_flow(api)}/runs?wait=1")
+    assert (answer.status_code, answer.json["code"]) == (403, "scope_missing")
+    assert api.post(f"/flows/{_flow(api)}/runs?wait=0").status_code == 202

@@ -26,6 +26,7 @@ from app.keys.seals import Seals
 from app.paging import Page, encode_cursor
 from app.vault import NewSecret
 from app.vault import service as secrets
+from tests.support.database import audit_refusing
 from tests.support.installation import canary
 from tests.support.runs import Workshop
 
@@ -115,19 +116,9 @@ def test_an_event_that_can_not_be_written_undoes_the_deed(workshop: Workshop) ->
     vault = workshop.installation.services.vault
     actor = workshop.actor(environment_id=workshop.installation.environment(f"e{new_id()}"))
     assert vault is not None
-    with db.begin() as session:
-        session.execute(
-            text(
-                "create trigger full_disk before insert on audit_events "
-                "begin select raise(abort, 'disk full'); end"
-            )
-        )
-    try:
+    with audit_refusing(workshop.installation.config):
         with pytest.raises(Exception, match="disk full"), db.begin() as session:
             secrets.create_secret(session, actor, vault, NewSecret(name="one", value=canary()))
-    finally:
-        with db.begin() as session:
-            session.execute(text("drop trigger full_disk"))
     with db.read() as session:
         assert secrets.list_secrets(session, actor).items == []
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from app.accounts.scopes import Role
 from app.cli import tacit
 from app.errors import TacitError
+from tests.support.database import home_variables
 from tests.support.installation import Installation
 
 
@@ -24,7 +25,7 @@ def house(tmp_path: Path) -> Iterator[Installation]:
 
 
 def _run(house: Installation, *arguments: str) -> Result:
-    environment: dict[str, Any] = {"TACIT_HOME": str(house.config.home)}
+    environment: dict[str, Any] = home_variables(house.config.home)
     return CliRunner().invoke(tacit, list(arguments), env=environment)
 
 

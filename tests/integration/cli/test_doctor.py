@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,12 +17,13 @@ from app.config import Config
 from app.db import build_engine
 from app.ids import utcnow
 from app.keys.ca import ensure_tls
+from tests.support.database import copy_home, home_variables, sqlite_only
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("doctor") / "home"
-    config = Config.load({"TACIT_HOME": str(home)})
+    config = Config.load(home_variables(home, empty=True))
     prepare_home(home)
     prepared = prepare(config, FirstAdmin("first@example.org", "a long enough Phrase 4 tests"))
     assert prepared.error is None
@@ -34,8 +34,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(made: Path, tmp_path: Path) -> Config:
     """Return the settings of a copy that a test may break."""
     home = tmp_path / "home"
-    shutil.copytree(made, home)
-    return Config.load({"TACIT_HOME": str(home)})
+    copy_home(made, home)
+    return Config.load(home_variables(home))
 
 
 def _wrong(config: Config) -> dict[str, str]:
@@ -107,6 +107,7 @@ def test_open_certificate_key(config: Config) -> None:
     assert f"{key} is open to others: chmod 600 it" in _wrong(config)["tls"]
 
 
+@sqlite_only
 def test_clock_set_back(config: Config) -> None:
     later = (utcnow() + timedelta(hours=2)).timestamp()
     os.utime(config.home / "tacit.db", (later, later))

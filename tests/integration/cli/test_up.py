@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.database import home_variables
+
 TACIT = Path(sys.executable).with_name("tacit")
 EMAIL = "first@example.org"
 PASSWORD = "a long enough Phrase 4 tests"
@@ -94,7 +96,7 @@ class Up:
 def _start(home: Path, *arguments: str, **more: str) -> Up:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TACIT_")
-    } | {"TACIT_HOME": str(home)}
+    } | home_variables(home, empty=True)
     process = subprocess.Popen(
         [TACIT, "up", *(arguments or ("--port", "0"))], env=environment | more,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

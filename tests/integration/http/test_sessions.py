@@ -13,6 +13,7 @@ from app.accounts.models import LoginSession, User
 from app.accounts.scopes import Role
 from app.accounts.tokens import digest
 from app.ids import utcnow
+from tests.support.database import dump_rows
 from tests.support.installation import ORIGIN, PASSWORD, Installation
 
 
@@ -44,8 +45,7 @@ def test_the_cookie_is_not_in_the_database(installation: Installation) -> None:
         assert found is not None
         assert found[0].token_hash == digest(token)
     installation.services.close()
-    for file in installation.config.home.rglob("tacit.db*"):
-        assert token.encode() not in file.read_bytes()
+    assert token.encode() not in dump_rows(installation.config)
 
 
 def test_a_login_rotates_the_session(installation: Installation) -> None:
@@ -182,8 +182,7 @@ def test_tries_at_the_same_time_do_not_outrun_the_limit(installation: Installati
 def test_what_was_typed_as_an_address_is_not_kept(installation: Installation) -> None:
     installation.browser().sign_in("my-Secret-Passw0rd", "x")
     installation.services.close()
-    for file in installation.config.home.rglob("tacit.db*"):
-        assert b"my-secret-passw0rd" not in file.read_bytes().lower()
+    assert b"my-secret-passw0rd" not in dump_rows(installation.config).lower()
 
 
 def test_environments_of_a_session(installation: Installation) -> None:

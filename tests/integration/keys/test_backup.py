@@ -21,7 +21,10 @@ from app.audit import Action
 from app.audit.models import AuditEvent
 from app.runs.enrolment import make_code, make_key
 from app.runs.models import WorkerKey
+from tests.support.database import sqlite_only
 from tests.support.vaults import Installed
+
+pytestmark = sqlite_only
 
 
 @pytest.fixture

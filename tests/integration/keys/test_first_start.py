@@ -12,6 +12,7 @@ from app.errors import ConfigError
 from app.factory import open_services
 from app.keys.installation import ensure_keys
 from app.keys.seals import seal_files
+from tests.support.database import home_variables, sqlite_only
 from tests.support.installation import Installation
 
 
@@ -28,7 +29,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def test_a_first_start_makes_three_different_keys(tmp_path: Path) -> None:
-    config = Config.load({"TACIT_HOME": str(tmp_path / "home")})
+    config = Config.load(home_variables(tmp_path / "home", empty=True))
     ensure_keys(config)
     keys = [path.read_bytes() for path in _files(config)]
     assert len(set(keys)) == 3
@@ -48,6 +49,7 @@ def test_a_lost_key_is_never_made_anew(config: Config, number: int) -> None:
     assert not path.exists()
 
 
+@sqlite_only
 @pytest.mark.parametrize("number", range(3), ids=["master", "row-mac", "audit"])
 def test_nor_where_the_database_lies_elsewhere(tmp_path: Path, number: int) -> None:
     elsewhere = tmp_path / "elsewhere.db"

@@ -29,7 +29,11 @@ def session(workshop: Workshop) -> Iterator[Session]:
 
     with contextlib.suppress(_RolledBack), workshop.installation.services.db.begin() as opened:
         # The rows point at what doesn't exist.
-        opened.execute(text("pragma defer_foreign_keys=on"))
+        on_sqlite = opened.get_bind().dialect.name == "sqlite"
+        opened.execute(text(
+            "pragma defer_foreign_keys=on" if on_sqlite
+            else "set local session_replication_role = replica"
+        ))
         for model in SEALED:
             opened.execute(delete(model))
             opened.add(model(**{column.name: made(column) for column in _columns(model)}))
@@ -133,7 +137,7 @@ def test_an_inserted_row_is_refused(session: Session, model: type[Any]) -> None:
 
 
 def test_a_row_of_another_installation_is_refused(session: Session) -> None:
-    session.execute(text("update secrets set row_mac = zeroblob(32)"))
+    session.execute(text("update secrets set row_mac = :zeros"), {"zeros": bytes(32)})
     with pytest.raises(Tampered):
         session.scalars(select(models.vault.Secret)).all()
     session.expunge_all()

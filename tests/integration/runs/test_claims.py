@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import Table, select, text, update
 
 from app.accounts.scopes import Role, Scope
 from app.audit.models import AuditEvent
 from app.errors import Conflict, Denied, Invalid, NotFound
 from app.flows.activation import activate_flow, deactivate_flow
+from app.flows.models import FlowVersion
 from app.flows.service import save_flow
 from app.flows.settings import read_settings
 from app.ids import new_id
@@ -247,13 +249,13 @@ def test_a_graph_that_was_changed_in_sql_runs_nowhere(
     secret = workshop.secret()
     run = workshop.run(workshop.flow(fetching(secret.name)))
     with workshop.installation.services.db.begin() as session:
-        session.execute(
-            text(
-                "update flow_versions set graph = replace(graph, 'hello', 'evil') "
-                "where id = (select flow_version_id from runs where id = :id)"
-            ),
-            {"id": run.id},
-        )
+        version = session.scalars(
+            select(FlowVersion).join(Run, Run.flow_version_id == FlowVersion.id)
+            .where(Run.id == run.id)
+        ).one()
+        table = cast(Table, FlowVersion.__table__)
+        evil = json.loads(json.dumps(version.graph).replace("hello", "evil"))
+        session.execute(update(table).where(table.c.id == version.id).values(graph=evil))
     assert [item["code"] for item in rejected(run.id).problems] == ["row_tampered"]
 
 

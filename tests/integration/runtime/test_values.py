@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 
 from app.accounts import service as accounts
 from app.accounts.scopes import Role, Scope
@@ -22,6 +22,7 @@ from app.runs.models import Run
 from app.runs.service import cancel_run
 from app.vault import service as secrets
 from app.vault.models import SpentToken
+from tests.support.database import audit_refusing
 from tests.support.installation import ORIGIN, canary
 from tests.support.runs import HeldRun, RuntimeClient, SigningWorker, Workshop, fetching
 from tests.support.signing import ABSENT, claims_of, sign
@@ -522,21 +523,10 @@ def test_a_frozen_environment(workshop: Workshop, runtime: RuntimeClient, held: 
 
 
 def test_no_audit_no_value(workshop: Workshop, runtime: RuntimeClient, held: HeldRun) -> None:
-    db = workshop.installation.services.db
-    with db.begin() as session:
-        session.execute(
-            text(
-                "create trigger full_disk before insert on audit_events "
-                "begin select raise(abort, 'disk full'); end"
-            )
-        )
-    try:
+    with audit_refusing(workshop.installation.config):
         refused(runtime.value(held), 503, "audit_unavailable")
         # A refusal that can't be written stays one.
         refused(runtime.value(held, "nonsense"), 503, "audit_unavailable")
-    finally:
-        with db.begin() as session:
-            session.execute(text("drop trigger full_disk"))
     # The token's grant was not spent with it.
     assert runtime.value(held).status_code == 200
 

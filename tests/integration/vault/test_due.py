@@ -11,6 +11,7 @@ import pytest
 from app.ids import utcnow
 from app.vault import reading
 from app.vault.service import DueCounts, due_counts
+from tests.support.database import sqlite_only
 from tests.support.installation import Installation, canary
 
 
@@ -53,6 +54,7 @@ def test_due_and_overdue(house: Installation, monkeypatch: pytest.MonkeyPatch) -
     assert rotated["due_at"] > secret["due_at"]
 
 
+@sqlite_only
 def test_the_counts_come_from_the_index(house: Installation) -> None:
     import sqlite3
 

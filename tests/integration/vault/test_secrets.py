@@ -18,6 +18,7 @@ from app.vault import NewSecret
 from app.vault import service as secrets
 from app.vault.lookup import resolve
 from tests.integration.vault.conftest import Place
+from tests.support.database import dump_rows
 from tests.support.installation import canary
 
 
@@ -51,12 +52,10 @@ def test_a_value_is_nowhere_in_the_database_files(place: Place) -> None:
     place.rotate(made.id, rotated)
     assert place.value(made.id) == rotated
     assert place.value(made.id, 1) == value
-    home = place.workshop.installation.config.home
-    for file in home.glob("tacit.db*"):
-        content = file.read_bytes()
-        assert value.encode() not in content
-        assert rotated.encode() not in content
-        assert made.name.encode() in b"".join(f.read_bytes() for f in home.glob("tacit.db*"))
+    content = dump_rows(place.workshop.installation.config)
+    assert value.encode() not in content
+    assert rotated.encode() not in content
+    assert made.name.encode() in content
 
 
 @pytest.mark.parametrize(
