@@ -29,9 +29,9 @@ from worker.tokens import Signer, load_identity
 
 RUNTIME = "https://localhost:8444"
 STEPS = {
-    "token check": ("read_token", "hold_run"),
-    "grant and person check": ("require_current", "refuse_frozen", "may_use_secrets", "spend"),
-    "decrypt": ("open_version",),
+    "token check": ("read_token", "look_at_run"),
+    "grant and person check": ("require_current", "may_use_unfrozen", "spend"),
+    "decrypt": ("open_blob",),
 }
 """Names in the route's module by step; audit and commit are what is left of the transaction."""
 COMMIT = "audit and commit"

@@ -21,6 +21,8 @@ from app.audit import Action
 from app.errors import Denied, Invalid, NotFound, Unauthenticated
 from app.ids import is_id, utcnow
 
+_SCOPES = {scope.value: scope for scope in Scope}
+
 
 def create_token(
     session: Session,
@@ -182,10 +184,16 @@ def current_scopes(
     scopes = scopes_of(session, user_id, environment_id)
     if token_id is None or not scopes:
         return scopes
-    token = session.get(ApiToken, token_id)
+    return scopes & scopes_of_token(session.get(ApiToken, token_id), user_id, environment_id)
+
+
+def scopes_of_token(
+    token: ApiToken | None, user_id: str, environment_id: str
+) -> frozenset[Scope]:
+    """Return the scopes that a token names: none once it is over, or if it is someone else's."""
     if token is None or token.user_id != user_id or token.environment_id != environment_id:
         return frozenset()
-    return scopes & _named(token.scopes) if _alive(token) else frozenset()
+    return _named(token.scopes) if _alive(token) else frozenset()
 
 
 def _find_token(session: Session, plaintext: str) -> tuple[ApiToken, User, list[RoleGrant]]:
@@ -232,8 +240,7 @@ def _alive(token: ApiToken) -> bool:
 
 def _named(names: Iterable[str]) -> frozenset[Scope]:
     """Read stored names; one that is no longer a scope grants nothing."""
-    known = {scope.value: scope for scope in Scope}
-    return frozenset(known[name] for name in names if name in known)
+    return frozenset(_SCOPES[name] for name in names if name in _SCOPES)
 
 
 def _check_can_hold(

@@ -89,9 +89,14 @@ def refuse_frozen(session: Session, environment_id: str) -> None:
     """
     row = find_freeze(session, environment_id)
     if row is not None:
-        where = "Everything" if row.place == EVERYWHERE else "This environment"
-        raise Locked(
-            "frozen",
-            f"{where} was frozen by {row.by}: {row.reason} No run starts and no secret is handed "
-            "out until an administrator lifts it with “tacit unfreeze” or on the Freeze page.",
-        )
+        raise frozen(row)
+
+
+def frozen(row: Freeze) -> Locked:
+    """Return the refusal of what a freeze stops, with who froze it and why."""
+    where = "Everything" if row.place == EVERYWHERE else "This environment"
+    return Locked(
+        "frozen",
+        f"{where} was frozen by {row.by}: {row.reason} No run starts and no secret is handed "
+        "out until an administrator lifts it with “tacit unfreeze” or on the Freeze page.",
+    )

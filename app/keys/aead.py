@@ -53,12 +53,15 @@ class Envelope:
     wrapped_dek: bytes
 
 
+_length = struct.Struct(">I").pack
+
+
 def encode_fields(*fields: str | bytes) -> bytes:
     """Join fields so that the list can be told from the bytes: each behind its length (u32)."""
     parts = []
     for field in fields:
         data = field.encode() if isinstance(field, str) else field
-        parts += [struct.pack(">I", len(data)), data]
+        parts += [_length(len(data)), data]
     return b"".join(parts)
 
 

@@ -6,11 +6,12 @@ Without it, whoever can write the database would be handed values (SECURITY.md, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from sqlalchemy import LargeBinary, String, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session
+from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
 
 from app.errors import Unavailable
 from app.keys.seals import Seals
@@ -80,8 +81,27 @@ def _check_refreshed(row: Sealed, context: Any, _attributes: object) -> None:
 
 
 def _check(row: Sealed, session: Any) -> None:
+    check_sealed(
+        session, row.__tablename__, row.sealed_fields(), row.mac_key_id, row.row_mac,
+        getattr(row, "id", None),
+    )
+
+
+def check_sealed(
+    session: Session,
+    table: str,
+    fields: Mapping[str, Any],
+    key_id: str | None,
+    mac: bytes | None,
+    row_id: str | None,
+) -> None:
+    """Refuse a row that Tacit didn't write.
+
+    :param fields: the columns that the MAC covers, in their fixed order.
+    :param row_id: names the row in the log, where it has an id.
+    :raises Tampered: the MAC does not hold.
+    """
     seals: Seals = session.info["seals"]
-    table = row.__tablename__
-    if not seals.row_is_sealed(table, row.sealed_fields(), row.mac_key_id, row.row_mac):
-        _log.error("row_tampered", extra={"table": table, "row": getattr(row, "id", None)})
+    if not seals.row_is_sealed(table, fields, key_id, mac):
+        _log.error("row_tampered", extra={"table": table, "row": row_id})
         raise Tampered(table)

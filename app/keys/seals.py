@@ -147,9 +147,8 @@ class Seals:
         wanted = key_id or event.get("key_id") or self.audit_key_id
         if wanted not in self._audits.by_id:
             self.refresh()
-        body = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        message = encode_fields("tacit/audit", previous, body)
-        return hmac.new(self._audits.by_id[wanted], message, hashlib.sha256).digest()
+        message = encode_fields("tacit/audit", previous, _json(event))
+        return hmac.digest(self._audits.by_id[wanted], message, "sha256")
 
     def sign_checkpoint(self, body: str) -> str:
         """Return the HMAC of a checkpoint's text, in hex."""
@@ -175,7 +174,7 @@ def _mac_row(key: bytes, kind: str, fields: Mapping[str, Any]) -> bytes:
     parts: list[str] = ["tacit/row", kind]
     for name, value in fields.items():
         parts += [name, _text(value)]
-    return hmac.new(key, encode_fields(*parts), hashlib.sha256).digest()
+    return hmac.digest(key, encode_fields(*parts), "sha256")
 
 
 def _sign(key: bytes, body: str) -> str:
@@ -188,4 +187,8 @@ def _text(value: Any) -> str:
         return f"t:{iso(value)}"
     if isinstance(value, bytes):
         return f"b:{value.hex()}"
-    return "j:" + json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "j:" + _json(value)
+
+
+# One encoder for all: json.dumps makes a new one for each call that isn't its default.
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode

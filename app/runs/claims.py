@@ -18,6 +18,7 @@ from app.accounts.freeze import refuse_frozen
 from app.accounts.models import Environment
 from app.accounts.scopes import Scope
 from app.accounts.service import current_scopes
+from app.accounts.standing import scopes_unfrozen
 from app.audit import Action, Who
 from app.components.problems import Problem
 from app.errors import NotFound
@@ -138,9 +139,17 @@ def claim_run(
     )
 
 
-def may_use_secrets(session: Session, run: Run) -> bool:
-    """Say whether the person that the run acts for may use secrets now."""
-    return may_use(_scopes(session, run))
+def may_use_unfrozen(session: Session, run: Run) -> bool:
+    """Say whether the person that a run acts for may use secrets now, nothing being frozen.
+
+    One statement, since it is asked for each value; the person's row stays locked.
+
+    :raises Locked: ``frozen``.
+    """
+    if run.user_id is None:
+        refuse_frozen(session, run.environment_id)
+        return False
+    return may_use(scopes_unfrozen(session, run.user_id, run.environment_id, run.token_id))
 
 
 def _scopes(session: Session, run: Run) -> frozenset[Scope]:

@@ -11,20 +11,19 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 
 from app import audit
-from app.accounts.freeze import refuse_frozen
 from app.audit import Action
 from app.errors import Denied, Unavailable
 from app.http.problems import request_id
 from app.http.services import services
 from app.ids import is_id
 from app.keys.tokens import is_plain, refusal
-from app.runs.claims import may_use_secrets
-from app.runs.leases import hold_run, require_current
+from app.runs.claims import may_use_unfrozen
+from app.runs.leases import look_at_run, require_current
 from app.runs.workers import describe_worker
 from app.runtime.credentials import VALUE, Caller, audit_or_nothing, read_token, refusals_audited
 from app.vault import Vault
 from app.vault.grants import Use, spend
-from app.vault.reveal import open_version
+from app.vault.reveal import open_blob
 
 routes = Blueprint("runtime_values", __name__)
 _CLAIMS = ("node", "attempt", "purpose", "secret", "version")
@@ -80,21 +79,20 @@ class _Handed:
 
 
 def _hand_out(session: Session, vault: Vault, asked: _Asked, wanted: list[str]) -> _Handed:
-    owner, claims = hold_run(session, asked.kid, asked.token, VALUE, None, *_CLAIMS)
+    owner, claims = look_at_run(session, asked.kid, asked.token, VALUE, *_CLAIMS)
     who = describe_worker(owner.worker, asked.request_id, asked.address)
     use = _read_use(claims, asked.secret_id, wanted)
     asked.caller.who, asked.caller.run_id, asked.caller.node = who, owner.run.id, use.node
     require_current(owner)
-    refuse_frozen(session, owner.run.environment_id)
     if owner.run.cancel_requested:
         raise Denied("run_cancelled", "This run is being cancelled; it gets no values.")
-    if not may_use_secrets(session, owner.run):
+    if not may_use_unfrozen(session, owner.run):
         raise Denied(
             "person_may_not_use",
             "The person that this run acts for may not use secrets here any more.",
         )
-    secret, version = spend(session, use, flow_id=owner.run.flow_id)
-    plaintext = open_version(session, vault, secret, version)
+    secret, version, blob = spend(session, use, flow_id=owner.run.flow_id)
+    plaintext = open_blob(session, vault, secret, version.number, blob)
     audit.record(
         session,
         actor=who,

@@ -6,17 +6,47 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, and_, delete, insert, select
+from sqlalchemy import Table, and_, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Denied
 from app.ids import new_id, utcnow
+from app.keys.records import Reading
 from app.keys.tokens import LEEWAY
-from app.vault.models import Grant, Secret, SecretVersion, SpentToken, ValueUse
+from app.vault.models import Grant, Secret, SecretBlob, SecretVersion, SpentToken, ValueUse
 
-_SPENT = cast(Table, SpentToken.__table__)
-_USES = cast(Table, ValueUse.__table__)
+_SPENT = insert(cast(Table, SpentToken.__table__))
+_USED = insert(cast(Table, ValueUse.__table__))
+
+_GRANT, _SECRET, _VERSION = Reading(Grant), Reading(Secret), Reading(SecretVersion)
+_BLOB = Reading(
+    SecretBlob, "id", "secret_id", "version", "format", "algorithm", "nonce", "ciphertext",
+    "kek_id", "wrapped_dek",
+)
+_SECRET_AT = len(_GRANT)
+_VERSION_AT = _SECRET_AT + len(_SECRET)
+_BLOB_AT = _VERSION_AT + len(_VERSION)
+
+# Both rows under lock: of one that waited for a lock PostgreSQL reads the newest state, of the
+# others what the statement's snapshot saw.
+_GRANTED = (
+    select(*_GRANT.columns, *_SECRET.columns, *_VERSION.columns, *_BLOB.columns)
+    .join_from(Grant, Secret, Secret.id == Grant.secret_id)
+    .join(
+        SecretVersion,
+        and_(
+            SecretVersion.secret_id == Grant.secret_id, SecretVersion.number == Grant.version
+        ),
+    )
+    .outerjoin(SecretBlob, SecretBlob.id == SecretVersion.blob_id)
+    .where(
+        Grant.run_id == bindparam("run_id"), Grant.claim == bindparam("claim"),
+        Grant.node == bindparam("node"), Grant.secret_id == bindparam("secret_id"),
+        Grant.version == bindparam("version"),
+    )
+    .with_for_update(read=True, of=[Secret, SecretVersion])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +77,12 @@ def add_grant(
     )
 
 
-def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVersion]:
-    """Spend a value token against its grant; returns the secret and version that it opens.
+def spend(
+    session: Session, use: Use, *, flow_id: str
+) -> tuple[Secret, SecretVersion, SecretBlob | None]:
+    """Spend a value token against its grant; returns the secret, version and blob that it opens.
+
+    They have their sealed columns only (:mod:`app.keys.records`), the blob all of its own.
 
     The secret and its version are read under lock in this transaction, which the caller commits
     with the audit event before the value leaves.
@@ -57,29 +91,19 @@ def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVe
         ``version_unusable``.
     :raises Conflict: ``token_spent``: the token, or this use of the grant, had its value.
     """
-    # Every change of a version locks its secret's row first, so that one lock holds for both.
-    found = session.execute(
-        select(Grant, Secret, SecretVersion)
-        .join(Secret, Secret.id == Grant.secret_id)
-        .outerjoin(
-            SecretVersion,
-            and_(
-                SecretVersion.secret_id == Grant.secret_id,
-                SecretVersion.number == Grant.version,
-            ),
-        )
-        .where(
-            Grant.run_id == use.run_id, Grant.claim == use.claim, Grant.node == use.node,
-            Grant.secret_id == use.secret_id, Grant.version == use.version,
-        )
-        .with_for_update(read=True, of=Secret)
+    row = session.connection().execute(
+        _GRANTED,
+        {"run_id": use.run_id, "claim": use.claim, "node": use.node,
+         "secret_id": use.secret_id, "version": use.version},
     ).one_or_none()
-    if found is None or found[1].environment_id != found[0].environment_id:
-        raise Denied(
-            "grant_missing",
-            "This node of this run has no grant for that secret and version.",
-        )
-    grant, secret, version = found
+    if row is None:
+        raise _no_grant()
+    grant = _GRANT.get(session, row)
+    secret = _SECRET.get(session, row, _SECRET_AT)
+    if grant.environment_id != secret.environment_id:
+        raise _no_grant()
+    version = _VERSION.get(session, row, _VERSION_AT)
+    blob = _BLOB.read(session, row, _BLOB_AT)
     if secret.state != "enabled":
         raise Denied(
             "secret_missing",
@@ -94,22 +118,29 @@ def spend(session: Session, use: Use, *, flow_id: str) -> tuple[Secret, SecretVe
         )
     if secret.allowed_flows is not None and flow_id not in secret.allowed_flows:
         raise Denied("secret_denied", f"Secret {secret.name} may no longer be used by this flow.")
-    if version is None or version.state != "enabled":
+    if version.state != "enabled":
         raise Denied(
             "secret_disabled",
             f"Version {grant.version} of secret {secret.name} can't be used any more: it was "
             "disabled or destroyed after this run was checked.",
         )
     _mark_spent(session, use)
-    return secret, version
+    return secret, version, blob
+
+
+def _no_grant() -> Denied:
+    return Denied(
+        "grant_missing", "This node of this run has no grant for that secret and version."
+    )
 
 
 def _mark_spent(session: Session, use: Use) -> None:
     expires = datetime.fromtimestamp(use.expires, UTC) + timedelta(seconds=LEEWAY)
+    connection = session.connection()
     try:
-        session.execute(insert(_SPENT), {"jti": use.jti, "expires_at": expires})
-        session.execute(
-            insert(_USES),
+        connection.execute(_SPENT, {"jti": use.jti, "expires_at": expires})
+        connection.execute(
+            _USED,
             {
                 "id": new_id(), "run_id": use.run_id, "claim": use.claim, "node": use.node,
                 "attempt": use.attempt, "item": use.item, "purpose": use.purpose,

@@ -33,14 +33,27 @@ def open_version(
 
     :raises Unavailable: ``value_unreadable``.
     """
-    blob = session.get(SecretBlob, version.blob_id)
+    return open_blob(
+        session, vault, secret, version.number, session.get(SecretBlob, version.blob_id)
+    )
+
+
+def open_blob(
+    session: Session, vault: Vault, secret: Secret, number: int, blob: SecretBlob | None
+) -> str:
+    """Decrypt a version whose blob was read with it, and note the access.
+
+    The caller has authorised it, and commits the audit event before the value leaves.
+
+    :raises Unavailable: ``value_unreadable``.
+    """
     if blob is None:
         raise Unavailable(
             "value_unreadable",
             "The stored value can't be opened. An operator finds out why with “tacit doctor”.",
         )
-    _note_access(session, secret.id, version.number)
-    return vault.unseal(secret.environment_id, secret.id, version.number, blob)
+    _note_access(session, secret.id, number)
+    return vault.unseal(secret.environment_id, secret.id, number, blob)
 
 
 def _note_access(session: Session, secret_id: str, number: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from app.ids import new_id
@@ -115,6 +115,9 @@ BOUND = ("iss", "sub", "aud", "run", "claim", "node", "secret", "version")
 
 @ANY
 @given(claim=st.sampled_from(BOUND), content=JSON)
+@example(claim="claim", content=True)
+@example(claim="claim", content=1.0)
+@example(claim="version", content=True)
 def test_s06_any_other_content_of_a_bound_claim(
     workshop: Workshop, held: HeldRun, watched: Watched, claim: str, content: Any
 ) -> None:
