@@ -60,6 +60,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_AUDIT_CHECKPOINTS", "TACIT_HOME/audit/checkpoints.jsonl",
             "File that signed checkpoints of the audit are appended to, at most one a minute."),
     Setting("TACIT_AUDIT_DAYS", "0", "Days that events of the audit are kept; 0 keeps all."),
+    Setting("TACIT_SMTP_URL", "",
+            "Mail server for notices of failed runs: smtp://USER:PASSWORD@HOST:587?from=ADDRESS "
+            "(STARTTLS, but to this machine) or smtps://…"),
     Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 
@@ -91,7 +94,7 @@ class Hidden:
         self._held.clear()
 
 
-HIDDEN = ("TACIT_MASTER_KEY", "TACIT_PASSPHRASE")
+HIDDEN = ("TACIT_MASTER_KEY", "TACIT_PASSPHRASE", "TACIT_SMTP_URL")
 """Settings that the command line drops from the process's environment once they are read."""
 
 
@@ -162,6 +165,7 @@ class Config:
     audit_checkpoints: Path
     audit_days: int
     log_level: str
+    smtp: Hidden
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Config:
@@ -198,6 +202,7 @@ class Config:
             or home / "audit" / "checkpoints.jsonl",
             audit_days=_audit_days(env),
             log_level=(env.get("TACIT_LOG_LEVEL") or "INFO").upper(),
+            smtp=Hidden(env.get("TACIT_SMTP_URL", "")),
         )
 
     @property

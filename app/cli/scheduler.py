@@ -12,4 +12,7 @@ def run_scheduler(config: Config) -> None:
     """Run until a signal ends it; without the master key."""
     config.keys.wipe()
     services = load_factory("open_services")(config, with_vault=False)
-    importlib.import_module("app.runs.scheduler").run_forever(services)
+    post = importlib.import_module("app.runs.sending").Post(config)
+    importlib.import_module("app.runs.scheduler").run_forever(
+        services, post=post, public_url=config.public_url
+    )

@@ -34,6 +34,7 @@ from app.runs.concurrency import has_place
 from app.runs.context import check_context
 from app.runs.events import append_own, set_node
 from app.runs.models import Run, RunClaim, Worker
+from app.runs.notices import note_failure
 from app.runs.states import RunState
 from app.vault.grants import add_grant
 from app.vault.lookup import Resolved
@@ -183,6 +184,7 @@ def _reject(
         session, run, "Run rejected before any node has run", state=RunState.REJECTED,
         level="error", data={"problems": run.problems},
     )
+    note_failure(session, run)
     audit.record(
         session, actor=who, action=Action.RUN_REJECT, outcome="denied", flow_id=run.flow_id,
         run_id=run.id, data={"codes": sorted({problem.code for problem in problems})},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +10,21 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.errors import Invalid
+from app.errors import Invalid, TooLarge
 from app.ids import utcnow
 from app.runs.models import Run, RunEvent, RunNode
 
 MAX_BATCH = 2000
+MAX_EVENTS = 120_000
+"""Most events of a run: those of its plan's limit, and room for states and spans."""
+
+MAX_TEXT = 256 * 1024
+MAX_DATA = 1024 * 1024
+"""Largest text, in characters, and data, as JSON, of one event; workers cut both at 64 KiB."""
+
+MAX_BYTES = 128 * 1024 * 1024
+"""Most that a run's events take in all."""
+
 _TYPES = frozenset({"run", "node", "log", "span"})
 _LEVELS = frozenset({"debug", "info", "warning", "error"})
 _NODE_STATES = frozenset({"running", "succeeded", "failed", "skipped", "cancelled", "rejected"})
@@ -52,6 +63,7 @@ def append_batch(session: Session, run: Run, events: object) -> list[Mapping[str
 
     :returns: the events that were new.
     :raises Invalid: ``events_invalid`` or ``events_gap``; nothing is stored.
+    :raises TooLarge: ``run_too_large``: an honest worker stops long before; nothing is stored.
     """
     rows = [_read(run.id, event) for event in _batch(events)]
     fresh = [row for row in rows if row["seq"] > run.last_seq]
@@ -60,11 +72,32 @@ def append_batch(session: Session, run: Run, events: object) -> list[Mapping[str
             raise Invalid(
                 "events_gap", f"Event {number} is missing: events are sent in order, without gaps."
             )
+    _measure(run, fresh)
     if fresh:
         session.execute(insert(RunEvent), fresh)
         run.last_seq = fresh[-1]["seq"]
         _apply_to_nodes(session, run.id, [row for row in fresh if row["type"] == "node"])
     return list(fresh)
+
+
+def _measure(run: Run, fresh: Sequence[Mapping[str, Any]]) -> None:
+    """Count what a worker wants stored, and refuse what no honest worker sends.
+
+    Workers keep to the limits of their plan; these stand against one that doesn't.
+    """
+    size = 0
+    for row in fresh:
+        text, data = len(row["text"]), len(json.dumps([row["data"], row["masks"]]))
+        if text > MAX_TEXT or data > MAX_DATA:
+            raise TooLarge("run_too_large", "An event is larger than any that is stored.")
+        size += text + data
+    events = fresh[-1]["seq"] if fresh else run.last_seq
+    if events > MAX_EVENTS or run.stored_bytes + size > MAX_BYTES:
+        raise TooLarge(
+            "run_too_large",
+            f"A run has at most {MAX_EVENTS:,} events and {MAX_BYTES // 2**20} MiB of them.",
+        )
+    run.stored_bytes += size
 
 
 def set_node(

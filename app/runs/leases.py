@@ -22,6 +22,7 @@ from app.keys.tokens import refusal, verify_token
 from app.runs.claims import LEASE
 from app.runs.events import append_batch, append_own, read_problem
 from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
+from app.runs.notices import note_failure
 from app.runs.states import CLAIMED, RunState
 
 _CLAIM, _WORKER, _KEY = Reading(RunClaim), Reading(Worker), Reading(WorkerKey)
@@ -209,6 +210,25 @@ def lose(session: Session, run: Run, who: Who, reason: str) -> bool:
     return True
 
 
+def time_out(session: Session, run: Run, who: Who) -> bool:
+    """Fail a claimed run that is past its deadline, whatever its worker says of it."""
+    if run.state not in CLAIMED:
+        return False
+    problem = {
+        "code": "run_timeout", "severity": "error", "node": None, "port": None, "field": None,
+        "edge": None,
+        "message": "The run's time was over and its worker didn't end it. Raise the flow's time "
+        "limit, or make it do less; and look at the worker.",
+        "remedy": {"action": "run_again", "label": "Run again"},
+    }
+    _end(session, run, RunState.FAILED, problem)
+    audit.record(
+        session, actor=who, action=Action.RUN_FINISH, run_id=run.id, flow_id=run.flow_id,
+        outcome="failed", data={"state": "failed", "code": "run_timeout"},
+    )
+    return True
+
+
 def _may_go_again(session: Session, run: Run) -> bool:
     if run.cancel_requested or run.fence >= MAX_CLAIMS:
         return False
@@ -243,6 +263,8 @@ def _end(session: Session, run: Run, state: RunState, problem: dict[str, Any] | 
     run.lease_expires_at = None
     if problem is not None:
         run.problems = [*run.problems, problem]
+    if state == RunState.FAILED:
+        note_failure(session, run)
     _end_nodes(session, run, state)
     took = (run.finished_at - run.started_at).total_seconds() if run.started_at else 0.0
     append_own(

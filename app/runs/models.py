@@ -169,3 +169,24 @@ class HookDelivery(Base):
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     run_id: Mapped[str] = mapped_column(Id)
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Notice(Base):
+    """Somebody to be told that a run failed.
+
+    :ivar kind: ``webhook`` or ``email``.
+    :ivar next_at: when it is tried (again); None once it was sent or given up.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (Index(None, "next_at"), Index(None, "flow_id", "created_at"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    run_id: Mapped[str] = mapped_column(Id)
+    flow_id: Mapped[str] = mapped_column(Id)
+    environment_id: Mapped[str] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(8))
+    target: Mapped[str] = mapped_column(String(2000))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

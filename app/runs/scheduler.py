@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from typing import Protocol
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.accounts.freeze import find_freeze
 from app.accounts.idempotency import purge_idempotency_keys
@@ -29,9 +31,11 @@ from app.ids import utcnow
 from app.keys.sealed import Tampered
 from app.runs.concurrency import release
 from app.runs.hooks import purge_hooks
-from app.runs.leases import lose
+from app.runs.leases import lose, time_out
 from app.runs.models import Run
+from app.runs.notices import Sender, keep_sending, purge_notices
 from app.runs.queue import RunQueue
+from app.runs.retention import purge_runs
 from app.runs.schedules import fire_due
 from app.runs.states import CLAIMED, RunState
 from app.vault.grants import purge_spent_tokens
@@ -39,6 +43,9 @@ from app.vault.purge import purge_due
 
 TICK = 1.0
 """Seconds between two looks."""
+
+OVERDUE_AFTER = timedelta(seconds=15)
+"""How long after its deadline a run is ended for its worker, which does it by itself."""
 
 LOST_AFTER = timedelta(seconds=5)
 """A queued run that is older, and has no job waiting, is put into the queue again."""
@@ -72,20 +79,36 @@ class HasParts(Protocol):
     def queue(self) -> RunQueue: ...
 
 
-def run_forever(services: HasParts, stop: threading.Event | None = None) -> None:
+def run_forever(
+    services: HasParts,
+    stop: threading.Event | None = None,
+    *,
+    post: Sender | None = None,
+    public_url: str = "",
+) -> None:
     """Look every second until SIGTERM or SIGINT, or until ``stop`` is set.
 
     A database or queue that is away is waited for.
+
+    :param post: carries notices of failed runs out; None leaves them.
+    :param public_url: the web listener, for the links in them.
     """
     ended = stop or threading.Event()
     if stop is None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
     checkpoints = CheckpointFile(services.config.audit_checkpoints)
+    if post is not None:
+        # Of its own: a slow receiver must not keep lost runs waiting.
+        threading.Thread(
+            target=keep_sending, args=(services.db, post, public_url, ended), daemon=True,
+            name="notices",
+        ).start()
     ticks = 0
     while not ended.wait(TICK):
         try:
             reap(services.db, services.queue)
+            end_overdue(services.db, services.queue)
             requeue(services.db, services.queue)
             let_held_go(services.db, services.queue)
             fire_due(services.db, services.queue)
@@ -94,9 +117,11 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
                     purge_spent_tokens(session)
                     purge_idempotency_keys(session)
                     purge_hooks(session)
+                    purge_notices(session)
                     purge_due(session)
                 with services.db.read() as session:
                     checkpoints.append(session)
+                purge_runs(services.db)
             if services.config.audit_days and ticks % FORGET_EVERY == 0:
                 before = utcnow() - timedelta(days=services.config.audit_days)
                 purge_all_before(services.db, before)
@@ -106,22 +131,38 @@ def run_forever(services: HasParts, stop: threading.Event | None = None) -> None
 
 
 def reap(db: Database, queue: RunQueue) -> int:
-    """Fail the runs whose lease ran out; returns how many."""
+    """End the runs whose lease ran out; returns how many."""
+    return _end_each(
+        db, queue, _silent(), lambda session, run, who: lose(
+            session, run, who, "it sent no sign of life"
+        ),
+    )
+
+
+def end_overdue(db: Database, queue: RunQueue) -> int:
+    """Fail the runs that are past their deadline though their worker renews; returns how many."""
+    where = (Run.state.in_(CLAIMED), Run.deadline < utcnow() - OVERDUE_AFTER)
+    return _end_each(db, queue, where, time_out)
+
+
+def _end_each(
+    db: Database,
+    queue: RunQueue,
+    where: tuple[ColumnElement[bool], ...],
+    end: Callable[[Session, Run, Who], bool],
+) -> int:
     with db.read() as session:
-        ids = list(session.scalars(select(Run.id).where(*_silent()).limit(BATCH)))
+        ids = list(session.scalars(select(Run.id).where(*where).limit(BATCH)))
     lost = 0
     for run_id in ids:
         try:
             with db.begin() as session:
                 run = session.scalar(
-                    select(Run)
-                    .where(Run.id == run_id, *_silent())
-                    .with_for_update(skip_locked=True)
+                    select(Run).where(Run.id == run_id, *where).with_for_update(skip_locked=True)
                 )
                 if run is None:
                     continue
-                who = Who("system", None, "scheduler", run.environment_id)
-                lost += lose(session, run, who, "it sent no sign of life")
+                lost += end(session, run, Who("system", None, "scheduler", run.environment_id))
                 seq = run.last_seq
         except Tampered:
             # Logged where it was found; the other runs must not wait for its repair.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -153,6 +154,12 @@ def _mark_spent(session: Session, use: Use) -> None:
             "This token, or this use of the grant, already had its value. A worker makes a new "
             "token for each attempt of a node.",
         ) from None
+
+
+def forget_grants(session: Session, run_ids: Collection[str]) -> None:
+    """Forget what runs that are over were granted and had; the audit keeps what was done."""
+    session.execute(delete(Grant).where(Grant.run_id.in_(run_ids)))
+    session.execute(delete(ValueUse).where(ValueUse.run_id.in_(run_ids)))
 
 
 def purge_spent_tokens(session: Session) -> int:

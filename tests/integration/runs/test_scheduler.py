@@ -19,7 +19,7 @@ from app.ids import new_id, utcnow
 from app.runs import scheduler
 from app.runs.models import Run
 from app.runs.queue import CHANNEL, JOB, RunQueue
-from app.runs.scheduler import reap, requeue, run_forever
+from app.runs.scheduler import end_overdue, reap, requeue, run_forever
 from app.vault.grants import purge_spent_tokens
 from app.vault.models import SpentToken
 from tests.support.installation import Installation
@@ -232,3 +232,18 @@ def test_the_loop_goes_on_when_the_queue_is_away(
         thread.join(10)
     assert workshop.show(silent.id).state == "failed"
     assert not thread.is_alive()
+
+
+def test_a_worker_cant_keep_a_run_past_its_deadline(
+    workshop: Workshop, db: Database, queue: RunQueue
+) -> None:
+    held = workshop.runtime.claim(workshop.worker, workshop.run(workshop.flow()).id)
+    assert end_overdue(db, queue) == 0
+    _set(db, held.id, deadline=utcnow() - timedelta(seconds=20))
+    assert workshop.runtime.post(f"/runs/{held.id}/heartbeat", held.token()).status_code == 200
+    assert end_overdue(db, queue) == 1
+    shown = workshop.show(held.id)
+    assert (shown.state, shown.problems[0]["code"]) == ("failed", "run_timeout")
+    late = workshop.runtime.post(f"/runs/{held.id}/finish", held.token(), {"state": "succeeded"})
+    assert late.status_code in (200, 409)
+    assert workshop.show(held.id).state == "failed"

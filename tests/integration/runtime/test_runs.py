@@ -339,3 +339,38 @@ def test_a_loss_that_is_none(workshop: Workshop, runtime: RuntimeClient, held: H
     # A run's own key says nothing for its parent.
     answer = runtime.post(f"/runs/{held.id}/lost", held.token("tacit:worker"), {"claim": 1})
     refused(answer, 401, "token_invalid")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"text": "x" * 300_000}, {"data": {"x": "y" * 1_100_000}}],
+)
+def test_a_worker_cant_store_an_event_larger_than_any(
+    workshop: Workshop, runtime: RuntimeClient, change: dict[str, Any]
+) -> None:
+    held = workshop.claimed()
+    event = {"seq": held.plan["next_seq"], "at": "2026-01-01T00:00:00Z", "type": "log", **change}
+    answer = runtime.post(f"/runs/{held.id}/events", held.token(), {"events": [event]})
+    assert (answer.status_code, answer.json["code"]) == (413, "run_too_large")
+
+
+@pytest.mark.parametrize("limit", ["MAX_EVENTS", "MAX_BYTES"])
+def test_a_worker_cant_fill_the_database(
+    workshop: Workshop, runtime: RuntimeClient, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    from app.runs import events as stored
+
+    held = workshop.claimed()
+    first = held.plan["next_seq"]
+    monkeypatch.setattr(stored, limit, first + 1 if limit == "MAX_EVENTS" else 250)
+
+    def send(seq: int) -> Any:
+        event = {"seq": seq, "at": "2026-01-01T00:00:00Z", "type": "log", "text": "x" * 100}
+        return runtime.post(f"/runs/{held.id}/events", held.token(), {"events": [event]})
+
+    assert send(first).status_code == 200
+    assert send(first).status_code == 200
+    assert send(first + 1).status_code == 200
+    assert (send(first + 2).status_code, send(first + 2).json["code"]) == (413, "run_too_large")
+    ended = runtime.post(f"/runs/{held.id}/finish", held.token(), {"state": "succeeded"})
+    assert ended.status_code == 200
