@@ -25,6 +25,7 @@ from worker.telemetry import shorten_masked
 NodeState = Literal["running", "succeeded", "failed", "skipped", "cancelled"]
 _DEPTH = 500
 _NOTHING: Mapping[str, Any] = {}
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +304,7 @@ class NodeRunner:
 
     def _measure(self, where: str, value: Any) -> None:
         try:
-            size = len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+            size = len(_encode(value).encode("utf-8", "replace"))
         except (TypeError, ValueError, RecursionError):
             raise NodeError(
                 "output_not_json", f"{where} isn't JSON data, so it can't be passed on."

@@ -84,6 +84,7 @@ class Telemetry:
         self._sending = threading.Lock()
         self._wake = threading.Event()
         self._waiting: list[dict[str, Any]] = []
+        self._sizes: dict[int, int] = {}  # of waiting events, by their numbers
         self._seq = first
         self._made = self._logged = 0
         self._limit: LimitReached | None = None
@@ -110,13 +111,14 @@ class Telemetry:
         """Take one event: ``kind`` is run, node, log or span. Text and data are masked here."""
         masked = text if isinstance(text, MaskedText) else self._masker.mask_text(text)
         shown = _shortened(masked)
-        safe = self.preview(data or {})
-        size = len(shown.text.encode("utf-8", "replace")) + len(_json(safe)) if kind == "log" else 0
+        safe, size = self._previewed(data) if data else ({}, 2)
+        size += len(shown.text.encode("utf-8", "replace"))
         with self._lock:
             if self._closing or self._lost:
                 return
             self._made += 1
-            self._logged += size
+            if kind == "log":
+                self._logged += size
             limit = self._check() if kind == "log" else None
             if kind == "log" and self._limit is not None:
                 return
@@ -128,6 +130,7 @@ class Telemetry:
                     "type": kind, "level": level, "text": shown.text, "data": safe,
                     "masks": [mask.to_json() for mask in shown.masks],
                 })
+                self._sizes[self._seq] = size
                 self._seq += 1
                 if len(self._waiting) >= BATCH:
                     self._wake.set()
@@ -136,15 +139,21 @@ class Telemetry:
 
     def preview(self, data: Any) -> Any:
         """Return masked data as an event may carry it: whole, or its beginning when it is long."""
+        return self._previewed(data)[0]
+
+    def _previewed(self, data: Any) -> tuple[Any, int]:
+        """Return :meth:`preview` of data and its length as JSON."""
         masked = self._masker.mask_object(data).value
-        text = _json(masked)
-        if len(text) <= DATA_LIMIT:
-            return masked
+        size = len(_json(masked))
+        if size <= DATA_LIMIT:
+            return masked, size
         if isinstance(masked, dict):
             # Places in outputs that are shortened here would lead nowhere.
             kept = [item for item in masked.items() if item[0] != "output_masks"]
-            return {key: shorten(value) for key, value in kept[:100]}
-        return shorten(masked)
+            short: Any = {key: shorten(value) for key, value in kept[:100]}
+        else:
+            short = shorten(masked)
+        return short, len(_json(short))
 
     def finish(self, state: str, problem: Mapping[str, Any] | None) -> str:
         """Send the last events and the run's end; returns the state that the server recorded.
@@ -223,6 +232,9 @@ class Telemetry:
         stored = answer.get("stored_through")
         last = stored if isinstance(stored, int) else batch[-1]["seq"]
         with self._lock:
+            for event in self._waiting:
+                if event["seq"] <= last:
+                    self._sizes.pop(event["seq"], None)
             self._waiting = [event for event in self._waiting if event["seq"] > last]
 
     def _batch(self) -> list[dict[str, Any]]:
@@ -231,7 +243,7 @@ class Telemetry:
             batch: list[dict[str, Any]] = []
             size = 0
             for event in self._waiting[: self._most]:
-                size += len(event["text"]) + len(_json(event["data"]))
+                size += self._sizes[event["seq"]]
                 if batch and size > BATCH_BYTES:
                     break
                 batch.append(event)
@@ -296,5 +308,9 @@ def shorten_masked(masked: MaskedObject) -> tuple[Any, list[PathMask]]:
     return value, []
 
 
+# Made once: json.dumps makes one for each call with options.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _encode(value)

@@ -13,7 +13,7 @@ from worker.masking import forms
 from worker.masking.controls import strip_characters
 from worker.masking.matcher import Literals, Matcher, Owner, build_literals
 from worker.masking.stream import WITHHELD, MaskedText, MaskStream
-from worker.masking.structures import MaskedObject, mask_structure
+from worker.masking.structures import MaskedObject, copy_plain, mask_structure
 
 FORM_LIMIT = 200_000
 """Forms that one run may register; the automaton of as many builds in some seconds."""
@@ -78,6 +78,17 @@ class Masker:
 
     def mask_object(self, value: Any) -> MaskedObject:
         """Return a JSON-shaped copy as it may leave, keys included, at any depth."""
+        try:
+            plain = copy_plain(value)
+            if plain is not None:
+                # No form has a line break beside it that would change what is found: a break
+                # between two texts only ends words, as the end of a text does.
+                data = "\n".join(plain[1]).encode("utf-8", "surrogatepass")
+                matcher = self._current()
+                if matcher.is_plain(data) and not matcher.find(data):
+                    return MaskedObject(plain[0])
+        except Exception:  # the walk withholds what it can't mask
+            return mask_structure(self.mask_text, value)
         return mask_structure(self.mask_text, value)
 
     def stream(self) -> MaskStream:

@@ -13,6 +13,7 @@ ITEM_LIMIT = 1_000_000
 PLACES_MOST = 200
 """Masks of one structure whose places are told; all are counted."""
 _PATH_MOST = 32
+_PLAIN_DEPTH = 40
 _CYCLE = "<cycle>"
 
 # Where a value stands: its container's link and its own key. None for the root.
@@ -168,6 +169,49 @@ def _open(value: Any) -> tuple[Any, Iterable[tuple[Any, Any]]] | None:
     if is_dataclass(value) and not isinstance(value, type):
         return {}, [(field.name, getattr(value, field.name)) for field in fields(value)]
     return None
+
+
+def copy_plain(value: Any) -> tuple[Any, list[str]] | None:
+    """Copy what consists of nothing but JSON's own types, and gather every text that it shows.
+
+    Most of what leaves is such, and holds no secret: its texts can be searched at once.
+
+    :returns: the copy and its texts, keys and numbers among them; None for anything unusual.
+    """
+    texts: list[str] = []
+    try:
+        return _copied(value, texts, _PLAIN_DEPTH), texts
+    except _UnusualError:
+        return None
+
+
+class _UnusualError(Exception):
+    """Something for the whole walk."""
+
+
+def _copied(value: Any, texts: list[str], depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        texts.append(value)
+        return value
+    if value is None or kind is bool:
+        return value
+    if kind is int or (kind is float and math.isfinite(value)):
+        texts.append(repr(value))
+        return value
+    if not depth:
+        raise _UnusualError
+    if kind is dict:
+        made = {}
+        for key, item in value.items():
+            if type(key) is not str:
+                raise _UnusualError
+            texts.append(key)
+            made[key] = _copied(item, texts, depth - 1)
+        return made
+    if kind is list:
+        return [_copied(item, texts, depth - 1) for item in value]
+    raise _UnusualError
 
 
 def mask_structure(mask: Callable[[str], MaskedText], value: Any) -> MaskedObject:

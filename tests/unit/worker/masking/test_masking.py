@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from worker.masking import MASK, WITHHELD, Masker, mask_object, mask_stream
 from worker.masking.controls import strip_controls
 from worker.masking.matcher import AhoCorasickLiterals, HyperscanLiterals
-from worker.masking.structures import PLACES_MOST
+from worker.masking.structures import PLACES_MOST, mask_structure
 
 ENGINES = pytest.mark.parametrize("build", [HyperscanLiterals, AhoCorasickLiterals])
 CONTROLS = (
@@ -198,6 +198,25 @@ def test_only_what_a_form_could_continue_is_held_back(build: type[HyperscanLiter
     assert stream.feed("OND").text == "-----SECOND"
     assert stream.feed("-----SECRET-----abcdefgh").text == ""
     assert stream.close().text == "-----SECRET-----abcdefgh"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | values | st.just("my-secret-1"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(values, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200)
+@given(json_values)
+def test_the_quick_look_at_a_structure_finds_what_the_walk_finds(value: object) -> None:
+    masker = Masker()
+    for secret in ("my-secret-1", "abcdefgh", "12345678", "ab\ncde"):
+        masker.register(secret)
+    walked = mask_structure(masker.mask_text, value)
+    looked = masker.mask_object(value)
+    assert (looked.count, looked.masks) == (walked.count, walked.masks)
+    assert repr(looked.value) == repr(walked.value)
 
 
 def test_a_partial_match_is_kept_when_another_attempt_fails() -> None:
