@@ -82,11 +82,19 @@ def _do(session: Session, work: _Work[Any]) -> None:
     before = {
         key: list(value) for key, value in session.info.items() if isinstance(value, list)
     }
+    # By hand: the session's own savepoint takes a picture of every object that it knows.
+    session.flush()
+    connection = session.connection()
+    connection.exec_driver_sql("SAVEPOINT work")
     try:
-        with session.begin_nested():
-            work.result = work.do(session)
+        work.result = work.do(session)
+        session.flush()
     except Exception as error:
         work.error = error
+        connection.exec_driver_sql("ROLLBACK TO work")
+        # What it made or changed is gone, and so is what others may have read meanwhile.
+        session.expunge_all()
         for key, value in session.info.items():
             if isinstance(value, list):
                 value[:] = before.get(key, [])
+    connection.exec_driver_sql("RELEASE work")

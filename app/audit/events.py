@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -23,7 +23,18 @@ INSTALLATION = "installation"
 """The chain of what belongs to no environment."""
 
 Outcome = Literal["ok", "denied", "failed"]
-_EVENTS = cast(Table, AuditEvent.__table__)
+_CHAINS = cast(Table, AuditChain.__table__)
+_HEAD = (
+    select(_CHAINS.c.seq, _CHAINS.c.mac)
+    .where(_CHAINS.c.name == bindparam("of"))
+    .with_for_update()
+)
+_WRITE = insert(cast(Table, AuditEvent.__table__))
+_MOVE = (
+    update(_CHAINS)
+    .where(_CHAINS.c.name == bindparam("of"))
+    .values(seq=bindparam("seq"), mac=bindparam("mac"), key_id=bindparam("key_id"))
+)
 _PENDING = "audit_pending"
 FIRST_LINK = b"\0" * 32
 """What the first event of a chain is linked to."""
@@ -133,25 +144,26 @@ def chained_fields(event: Mapping[str, Any]) -> dict[str, Any]:
 def _seal_pending(session: Session) -> None:
     pending: list[dict[str, Any]] = session.info.pop(_PENDING, [])
     seals: Seals = session.info["seals"]
+    session.flush()
+    connection = session.connection()
     # In one order everywhere, so that two transactions never wait for each other in a circle.
     for name in sorted({event["chain"] for event in pending}):
-        head = _lock_head(session, name, seals)
+        seq, mac = _lock_head(connection, name, seals)
+        key_id = seals.audit_key_id
         rows = [event for event in pending if event["chain"] == name]
         for event in rows:
-            head.seq += 1
-            event["seq"] = head.seq
-            event["key_id"] = head.key_id = seals.audit_key_id
-            head.mac = event["mac"] = seals.mac_audit(head.mac, chained_fields(event))
-        session.execute(insert(_EVENTS), rows)
-    session.flush()
+            seq += 1
+            event["seq"], event["key_id"] = seq, key_id
+            mac = event["mac"] = seals.mac_audit(mac, chained_fields(event))
+        connection.execute(_WRITE, rows)
+        connection.execute(_MOVE, {"of": name, "seq": seq, "mac": mac, "key_id": key_id})
 
 
-def _lock_head(session: Session, name: str, seals: Seals) -> AuditChain:
-    query = select(AuditChain).where(AuditChain.name == name).with_for_update()
-    head = session.scalar(query)
+def _lock_head(connection: Connection, name: str, seals: Seals) -> tuple[int, bytes]:
+    head = connection.execute(_HEAD, {"of": name}).one_or_none()
     if head is None:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         values = {"name": name, "seq": 0, "mac": FIRST_LINK, "key_id": seals.audit_key_id}
-        session.execute(dialect.insert(AuditChain).values(**values).on_conflict_do_nothing())
-        head = session.scalars(query).one()
-    return head
+        connection.execute(dialect.insert(_CHAINS).values(**values).on_conflict_do_nothing())
+        head = connection.execute(_HEAD, {"of": name}).one()
+    return head.seq, head.mac

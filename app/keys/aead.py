@@ -53,16 +53,19 @@ class Envelope:
     wrapped_dek: bytes
 
 
-_length = struct.Struct(">I").pack
-
-
 def encode_fields(*fields: str | bytes) -> bytes:
     """Join fields so that the list can be told from the bytes: each behind its length (u32)."""
-    parts = []
-    for field in fields:
-        data = field.encode() if isinstance(field, str) else field
-        parts += [_length(len(data)), data]
-    return b"".join(parts)
+    return b"".join(
+        [encode_field(field.encode() if isinstance(field, str) else field) for field in fields]
+    )
+
+
+def encode_field(data: bytes) -> bytes:
+    """Return one field as :func:`encode_fields` joins them."""
+    return _length(len(data)) + data
+
+
+_length = struct.Struct(">I").pack
 
 
 def seal_payload(

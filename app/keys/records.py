@@ -35,11 +35,13 @@ class Reading(Generic[M]):
     def __init__(self, model: type[M], *also: str) -> None:
         table = cast(Table, model.__table__)
         self._table = table.name
-        self._sealed: tuple[str, ...] = ()
+        self._sealed: type[Sealed] | None = None
         if issubclass(model, Sealed):
-            self._sealed = model.SEALED
-            also = ("mac_key_id", "row_mac", *also)
-        self._names = tuple(dict.fromkeys((*self._sealed, *also)))
+            self._sealed = model
+            also = (
+                *model.SEALED, *model.SEALED_ONCE_SET, "mac_key_id", "row_mac", *also,
+            )
+        self._names = tuple(dict.fromkeys(also))
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in self._names]
         """What a statement selects; :meth:`read` takes the row from where they begin."""
 
@@ -53,11 +55,10 @@ class Reading(Generic[M]):
         if all(value is None for value in values):
             return None
         fields = dict(zip(self._names, values, strict=True))
-        if self._sealed:
-            sealed = dict(zip(self._sealed, values, strict=False))
+        if self._sealed is not None:
             check_sealed(
-                session, self._table, sealed, fields["mac_key_id"], fields["row_mac"],
-                fields.get("id"),
+                session, self._table, self._sealed.covered(fields), fields["mac_key_id"],
+                fields["row_mac"], fields.get("id"),
             )
         return cast(M, _Record(**fields))
 

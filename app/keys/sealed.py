@@ -46,11 +46,17 @@ class Sealed:
 
     def sealed_fields(self) -> dict[str, Any]:
         """The columns that the MAC covers, in their fixed order."""
-        fields = {name: getattr(self, name) for name in self.SEALED}
-        for name in self.SEALED_ONCE_SET:
-            if getattr(self, name):
-                fields[name] = getattr(self, name)
-        return fields
+        names = (*self.SEALED, *self.SEALED_ONCE_SET)
+        return self.covered({name: getattr(self, name) for name in names})
+
+    @classmethod
+    def covered(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick what the MAC covers out of a row's columns."""
+        picked = {name: fields[name] for name in cls.SEALED}
+        for name in cls.SEALED_ONCE_SET:
+            if fields[name]:
+                picked[name] = fields[name]
+        return picked
 
 
 @event.listens_for(Sealed, "before_insert", propagate=True)

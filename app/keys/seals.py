@@ -12,13 +12,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
 from app.config import Config
 from app.errors import ConfigError
 from app.ids import iso
-from app.keys.aead import encode_fields
+from app.keys.aead import encode_field, encode_fields
 from app.keys.keyfiles import read_key_file
 
 
@@ -171,10 +173,16 @@ def key_id(key: bytes) -> str:
 
 
 def _mac_row(key: bytes, kind: str, fields: Mapping[str, Any]) -> bytes:
-    parts: list[str] = ["tacit/row", kind]
+    parts = [_known("tacit/row"), _known(kind)]
     for name, value in fields.items():
-        parts += [name, _text(value)]
-    return hmac.digest(key, encode_fields(*parts), "sha256")
+        parts += (_known(name), encode_field(_text(value).encode()))
+    return hmac.digest(key, b"".join(parts), "sha256")
+
+
+@cache
+def _known(name: str) -> bytes:
+    """Encode the name of a table or column; there are only so many."""
+    return encode_field(name.encode())
 
 
 def _sign(key: bytes, body: str) -> str:
@@ -183,6 +191,8 @@ def _sign(key: bytes, body: str) -> str:
 
 def _text(value: Any) -> str:
     """Write a column's value so that equal values, and only those, have equal texts."""
+    if isinstance(value, str):
+        return "j:" + encode_basestring(value)
     if isinstance(value, datetime):
         return f"t:{iso(value)}"
     if isinstance(value, bytes):

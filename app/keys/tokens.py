@@ -1,12 +1,20 @@
-"""Signed service tokens: EdDSA JWTs of workers and runs (RFC 8037; RFC 8725 for what to check)."""
+"""Signed service tokens: EdDSA JWTs of workers and runs (RFC 7515 and 8037; RFC 8725 for what to
+check).
+
+Read here rather than by a library: one algorithm, one serialisation and one key type leave little
+to do, each token is checked before anything else of a request, and a general reader took a fifth
+of its processor time. The tests hold PyJWT against it.
+"""
 
 from __future__ import annotations
 
 import base64
+import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-import jwt
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -19,9 +27,6 @@ LEEWAY = 30
 """Seconds that clocks may differ."""
 
 _BASE_CLAIMS = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti")
-
-# What PyJWT lets through of a token that is no token: odd texts, numbers and nesting.
-_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 class TokenRefused(Unauthenticated):
@@ -49,13 +54,16 @@ def key_id_of(token: str) -> str:
 
     :raises Unauthenticated: it isn't a JWT of ours.
     """
-    try:
-        header = jwt.get_unverified_header(token)
-    except _UNREADABLE:
-        raise refusal("unreadable") from None
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise refusal("unreadable")
+    header = _read_part(parts[0])
     kid = header.get("kid")
     if header.get("alg") != "EdDSA":
         raise refusal("algorithm")
+    if "crit" in header or "b64" in header:
+        # What must be understood or refused, and nothing of it is understood here.
+        raise refusal("extension")
     if not is_plain(kid, 1, 64):
         raise refusal("no_kid")
     return kid
@@ -70,25 +78,79 @@ def verify_token(
     :param required: claims beyond the base ones that must be there.
     :raises Unauthenticated: any check fails.
     """
+    key_id_of(token)
+    signed, _, signature = token.rpartition(".")
     try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            Ed25519PublicKey.from_public_bytes(public_key),
-            algorithms=["EdDSA"],
-            audience=audience,
-            leeway=LEEWAY,
-            options={"require": [*_BASE_CLAIMS, *required], "strict_aud": True},
-        )
-    except _UNREADABLE as error:
-        raise refusal(type(error).__name__) from None
-    times = (claims["iat"], claims["nbf"], claims["exp"])
-    if not all(type(moment) in (int, float) for moment in times):
-        raise refusal("times")
+        key = Ed25519PublicKey.from_public_bytes(public_key)
+        key.verify(_decode(signature), signed.encode("ascii"))
+    except (InvalidSignature, ValueError):
+        raise refusal("signature") from None
+    claims = _read_part(signed.partition(".")[2])
+    if any(claims.get(name) is None for name in (*_BASE_CLAIMS, *required)):
+        raise refusal("claim_missing")
+    if not isinstance(claims["aud"], str) or claims["aud"] != audience:
+        raise refusal("audience")
+    _check_times(claims)
     if not 0 < claims["exp"] - claims["iat"] <= MAX_LIFETIME:
         raise refusal("too_long_lived")
     if not is_plain(claims["jti"], 8, 64):
         raise refusal("jti")
     return claims
+
+
+def _check_times(claims: Mapping[str, Any]) -> None:
+    times = (claims["iat"], claims["nbf"], claims["exp"])
+    if not all(_is_time(moment) for moment in times):
+        raise refusal("times")
+    now = time.time()
+    if claims["exp"] <= now - LEEWAY:
+        raise refusal("expired")
+    if claims["nbf"] > now + LEEWAY or claims["iat"] > now + LEEWAY:
+        raise refusal("not_yet_valid")
+
+
+def _is_time(moment: object) -> bool:
+    return isinstance(moment, int | float) and type(moment) is not bool and 0 <= moment < 2**53
+
+
+def _read_part(text: str) -> dict[str, Any]:
+    """Read a JSON object: UTF-8, each name once, no NaN and nothing endless.
+
+    :raises TokenRefused: it is anything else.
+    """
+    try:
+        part = _READER.decode(_decode(text).decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise refusal("unreadable") from None
+    if not isinstance(part, dict):
+        raise refusal("unreadable")
+    return part
+
+
+def _decode(text: str) -> bytes:
+    """Read base64url without padding, in the one way that it can be written.
+
+    :raises ValueError: it is anything else.
+    """
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    # The library passes over foreign characters and left-over bits; written again they show.
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != text.encode():
+        raise ValueError("not base64url")
+    return raw
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    part = dict(pairs)
+    if len(part) != len(pairs):
+        raise ValueError("a name twice")
+    return part
+
+
+def _no_constant(_name: str) -> None:
+    raise ValueError("not JSON")
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def is_plain(value: object, least: int, most: int) -> TypeGuard[str]:

@@ -22,6 +22,16 @@ from app.vault.vault import Vault
 # Through the tables: what doesn't change an object needs none of the ORM's bookkeeping.
 _SECRETS = cast(Table, Secret.__table__)
 _VERSIONS = cast(Table, SecretVersion.__table__)
+_SECRET_READ = (
+    update(_SECRETS)
+    .where(_SECRETS.c.id == bindparam("of"))
+    .values(last_accessed_at=bindparam("now"))
+)
+_VERSION_READ = (
+    update(_VERSIONS)
+    .where(_VERSIONS.c.secret_id == bindparam("of"), _VERSIONS.c.number == bindparam("n"))
+    .values(last_accessed_at=bindparam("now"))
+)
 
 
 def open_version(
@@ -73,15 +83,13 @@ def _write_accesses(session: Session) -> None:
     accessed = sorted(set(session.info.pop("vault_accessed", [])))
     if not accessed:
         return
-    session.execute(
-        update(_SECRETS).where(_SECRETS.c.id == bindparam("at")).values(last_accessed_at=now),
-        [{"at": secret_id} for secret_id in sorted({secret_id for secret_id, _ in accessed})],
+    connection = session.connection()
+    connection.execute(
+        _SECRET_READ,
+        [{"of": secret, "now": now} for secret in sorted({secret for secret, _ in accessed})],
     )
-    session.execute(
-        update(_VERSIONS)
-        .where(_VERSIONS.c.secret_id == bindparam("at"), _VERSIONS.c.number == bindparam("n"))
-        .values(last_accessed_at=now),
-        [{"at": secret_id, "n": number} for secret_id, number in accessed],
+    connection.execute(
+        _VERSION_READ, [{"of": secret, "n": number, "now": now} for secret, number in accessed]
     )
 
 

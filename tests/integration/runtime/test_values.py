@@ -152,12 +152,12 @@ def _now(changes: dict[str, Any]) -> dict[str, Any]:
     [
         (
             {"iat": FromNow(-200), "nbf": FromNow(-200), "exp": FromNow(-150)},
-            "ExpiredSignature",
+            "expired",
         ),
-        ({"nbf": FromNow(500)}, "ImmatureSignature"),
+        ({"nbf": FromNow(500)}, "not_yet_valid"),
         ({"exp": FromNow(3600)}, "too_long_lived"),
-        ({"aud": "tacit:run"}, "InvalidAudience"),
-        ({"aud": ["tacit:secret-value"]}, "InvalidAudience"),
+        ({"aud": "tacit:run"}, "audience"),
+        ({"aud": ["tacit:secret-value"]}, "audience"),
         ({"sub": "somebody"}, "claims"),
         ({"iss": "somebody"}, "claims"),
         ({"run": "01a20a71-d37c-76f2-9c2e-19f0e2518d3b"}, "claims"),

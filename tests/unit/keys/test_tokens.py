@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -48,11 +49,35 @@ def refused(**changes: Any) -> str:
     return caught.value.reason
 
 
+HEADER = {"alg": "EdDSA", "kid": "kid-1", "typ": "JWT"}
+
+
+def right() -> dict[str, Any]:
+    return claims_of("kid-1", "worker", AUDIENCE, run="r")
+
+
+def written(header: dict[str, Any], claims: dict[str, Any] | str) -> str:
+    """Sign any header and text with the right key."""
+    texts = json.dumps(header), claims if isinstance(claims, str) else json.dumps(claims)
+    signed = ".".join(
+        base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode() for text in texts
+    )
+    signature = base64.urlsafe_b64encode(KEY.sign(signed.encode())).rstrip(b"=").decode()
+    return f"{signed}.{signature}"
+
+
+def refused_text(token: str) -> str:
+    with pytest.raises(TokenRefused) as caught:
+        verify_token(token, PUBLIC, AUDIENCE, ("run",))
+    return caught.value.reason
+
+
 def now() -> int:
     return int(time.time())
 
 
 def test_a_good_token() -> None:
+    assert verify_token(written(HEADER, right()), PUBLIC, AUDIENCE)["run"] == "r"
     assert check()["run"] == "r"
     assert check(exp=now() + MAX_LIFETIME)["aud"] == AUDIENCE
 
@@ -107,6 +132,59 @@ def test_times_are_numbers(name: str, moment: object) -> None:
 @pytest.mark.parametrize("jti", ["", "short", "x" * 65, 12345678, ["a"], "\ud800" * 9, "a\0" * 5])
 def test_a_jti_is_a_short_plain_text(jti: object) -> None:
     assert refused(jti=jti)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"crit": ["exp"], "exp": 1}, {"b64": False}, {"crit": []}],
+    ids=["critical", "unencoded", "empty-critical"],
+)
+def test_extensions_are_refused(header: dict[str, Any]) -> None:
+    assert refused_text(written({"alg": "EdDSA", "kid": "kid-1", **header}, right()))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        lambda text: text[:-1] + ', "run": "other"}',
+        lambda text: text[:-1] + ', "more": NaN}',
+        lambda text: f"[{text}]",
+        lambda text: text[:-1],
+        lambda text: "[" * 100_000,
+        lambda text: "",
+    ],
+    ids=["a-name-twice", "nan", "a-list", "cut", "deep", "empty"],
+)
+def test_claims_that_two_readers_could_read_differently(payload: Callable[[str], str]) -> None:
+    assert refused_text(written(HEADER, payload(json.dumps(right()))))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: token + "=", lambda token: token + "\n", lambda token: token + ".",
+        lambda token: token.replace(".", "..", 1), lambda token: token[:-1] + "é",
+        lambda token: token.replace(".", ".\ud800", 1), lambda token: "." + token,
+        lambda token: token.rsplit(".", 1)[0] + ".", lambda token: token.rsplit(".", 1)[0],
+    ],
+)
+def test_a_token_is_written_in_one_way(change: Callable[[str], str]) -> None:
+    assert refused_text(change(written(HEADER, right())))
+
+
+@given(st.integers(0, 10_000), st.text(max_size=3), st.integers(0, 3))
+def test_what_is_taken_here_pyjwt_takes_too(position: int, inserted: str, cut: int) -> None:
+    token = written(HEADER, right())
+    position %= len(token)
+    token = token[:position] + inserted + token[position + cut :]
+    try:
+        claims = verify_token(token, PUBLIC, AUDIENCE, ("run",))
+    except TokenRefused:
+        return
+    assert claims == jwt.decode(
+        token, KEY.public_key(), algorithms=["EdDSA"], audience=AUDIENCE,
+        options={"require": ["iss", "sub", "aud", "iat", "nbf", "exp", "jti", "run"]},
+    )
 
 
 def test_another_key() -> None:
