@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app import audit
+from app.accounts.actor import Actor
+from app.accounts.administrators import require_everywhere, scopes_everywhere
 from app.accounts.models import Environment, RoleGrant
-from app.errors import NotFound, Unavailable
+from app.accounts.policies import Policies, read_policies
+from app.accounts.scopes import Scope
+from app.audit import Action
+from app.errors import Conflict, Invalid, NotFound, Unavailable
 
 DEFAULT = "default"
 """Name of the environment that a fresh installation has."""
+
+MAX_TITLE = 200
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 
 
 def find_environment(session: Session, name: str) -> Environment | None:
@@ -60,3 +73,92 @@ def list_environments_of(session: Session, user_id: str) -> list[Environment]:
         .order_by(Environment.name)
     )
     return list(session.scalars(statement))
+
+
+def list_environments(session: Session) -> list[Environment]:
+    """List every environment, by name: for who looks after the installation."""
+    return list(session.scalars(select(Environment).order_by(Environment.name)))
+
+
+def policies_of(session: Session, environment_id: str) -> Policies:
+    """Return what an environment demands."""
+    return read_policies(get_environment(session, environment_id).policies)
+
+
+def create_environment(
+    session: Session, actor: Actor, *, name: str, title: str = "", protected: bool = False,
+    policies: Mapping[str, Any] | None = None,
+) -> Environment:
+    """Make an environment: empty, and reachable by nobody but who has a role everywhere.
+
+    :raises Denied: the actor lacks ``environments:manage`` in the whole installation.
+    :raises Invalid: ``environment_name_invalid``, ``environment_title_invalid`` or
+        ``policies_invalid``.
+    :raises Conflict: ``environment_name_taken``.
+    """
+    require_everywhere(session, actor, Scope.ENVIRONMENTS_MANAGE)
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            "environment_name_invalid",
+            "An environment's name has 1 to 64 small letters, digits and “-”, and neither begins "
+            "nor ends with “-”.", field="name",
+        )
+    if find_environment(session, name) is not None:
+        raise Conflict("environment_name_taken", f"There is an environment {name} already.",
+                       field="name")
+    made = Environment(
+        name=name, title=_check_title(title or name), protected=protected,
+        policies=read_policies(policies).to_json(),
+    )
+    session.add(made)
+    session.flush()
+    audit.record(
+        session, actor=actor.who(), action=Action.ENVIRONMENT_CREATE, target=name,
+        data={"environment": made.id, "protected": protected},
+    )
+    return made
+
+
+def change_environment(
+    session: Session, actor: Actor, environment_id: str, *, title: str | None = None,
+    protected: bool | None = None, policies: Mapping[str, Any] | None = None,
+) -> Environment:
+    """Change how an environment is called on pages, whether it is protected, and its policies.
+
+    :param policies: those to change; the others stay.
+    :raises Denied: the actor lacks ``environments:manage`` there.
+    :raises NotFound: ``environment_not_found``.
+    :raises Invalid: ``environment_title_invalid`` or ``policies_invalid``.
+    """
+    actor.require(Scope.ENVIRONMENTS_MANAGE)
+    elsewhere = environment_id != actor.environment_id
+    if elsewhere and Scope.ENVIRONMENTS_MANAGE not in scopes_everywhere(session, actor):
+        raise NotFound("environment_not_found", "There is no such environment.")
+    row = get_environment(session, environment_id)
+    wanted: dict[str, Any] = {}
+    if title is not None:
+        wanted["title"] = _check_title(title)
+    if protected is not None:
+        wanted["protected"] = protected
+    if policies is not None:
+        wanted["policies"] = read_policies({**row.policies, **policies}).to_json()
+    changed = {key: value for key, value in wanted.items() if getattr(row, key) != value}
+    if changed:
+        for key, value in changed.items():
+            setattr(row, key, value)
+        session.flush()
+        audit.record(
+            session, actor=actor.who(), action=Action.ENVIRONMENT_CHANGE, target=row.name,
+            data={"environment": row.id, **changed},
+        )
+    return row
+
+
+def _check_title(title: str) -> str:
+    text = title.strip()
+    if not text or len(text) > MAX_TITLE or not text.isprintable():
+        raise Invalid(
+            "environment_title_invalid",
+            f"An environment's title has 1 to {MAX_TITLE} printable characters.", field="title",
+        )
+    return text

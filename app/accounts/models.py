@@ -21,6 +21,9 @@ from app.keys.sealed import Sealed
 class Environment(Base):
     """The unit of isolation: secrets, flows, runs, audit and grants belong to one.
 
+    :ivar name: never changes: queues, programs' headers and pipelines go by it.
+    :ivar protected: refuses runs of drafts that use secrets.
+    :ivar policies: what differs from the defaults, see :mod:`app.accounts.policies`.
     :ivar queued_limit: most runs that wait; more are refused.
     :ivar running_limit: most runs that go on at once, more wait; None for no limit.
     :ivar retention_days: how long runs that are over are kept; 0 for ever.
@@ -35,6 +38,7 @@ class Environment(Base):
     queued_limit: Mapped[int] = mapped_column(default=10_000)
     running_limit: Mapped[int | None] = mapped_column(default=None)
     retention_days: Mapped[int] = mapped_column(default=30)
+    policies: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

@@ -13,10 +13,14 @@ from app.accounts.credentials import (
     touch_token,
 )
 from app.accounts.environments import (
+    change_environment,
+    create_environment,
     find_environment,
     get_default_environment,
     get_environment,
+    list_environments,
     list_environments_of,
+    policies_of,
 )
 from app.accounts.login import (
     close_attempt,
@@ -53,8 +57,10 @@ __all__ = [
     "PersonView",
     "RoleView",
     "actor_for_token",
+    "change_environment",
     "close_attempt",
     "close_session",
+    "create_environment",
     "create_token",
     "create_user",
     "current_scopes",
@@ -69,6 +75,7 @@ __all__ = [
     "get_user",
     "grant_role",
     "has_users",
+    "list_environments",
     "list_environments_of",
     "list_people",
     "list_sessions",
@@ -79,6 +86,7 @@ __all__ = [
     "normalise_email",
     "open_attempt",
     "open_session",
+    "policies_of",
     "record_pause",
     "revoke_role",
     "revoke_session",

@@ -332,6 +332,36 @@ class EnvironmentOut(Answer):
     name: str
     title: str
     protected: bool
+    policies: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What differs from the defaults: `hardcoded_credentials` (`warn`, `refuse`), "
+        "`require_allowed_hosts`, `value_reading`.",
+    )
+
+
+class PoliciesIn(Body):
+    """Policies to set; those left out stay."""
+
+    hardcoded_credentials: Literal["warn", "refuse"] | None = None
+    require_allowed_hosts: bool | None = None
+    value_reading: bool | None = None
+
+
+class EnvironmentCreate(Body):
+    """A new environment."""
+
+    name: Text = Field(description="1 to 64 small letters, digits and `-`; it never changes.")
+    title: Text = ""
+    protected: bool = False
+    policies: PoliciesIn = Field(default_factory=PoliciesIn)
+
+
+class EnvironmentChange(Body):
+    """What to change of an environment; what is left out stays."""
+
+    title: Text | None = None
+    protected: bool | None = None
+    policies: PoliciesIn | None = None
 
 
 class EnvironmentList(Answer):

@@ -35,6 +35,8 @@ class Action(StrEnum):
     SECRET_GRANT = "secret.grant"  # noqa: S105
     SECRET_USE = "secret.use"  # noqa: S105
     SECRET_VERIFY = "secret.verify"  # noqa: S105
+    ENVIRONMENT_CREATE = "environment.create"
+    ENVIRONMENT_CHANGE = "environment.change"
     FLOW_CREATE = "flow.create"
     FLOW_SAVE = "flow.save"
     FLOW_DELETE = "flow.delete"

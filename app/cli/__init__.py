@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scheduler": ("app.cli.commands.run:scheduler", "Run triggers, the reaper and the purge."),
     "migrate": ("app.cli.commands.run:migrate", "Bring the database up to date."),
     "flow": ("app.cli.commands.flows:flow", "Export flows as bundles, import bundles."),
+    "environment": ("app.cli.commands.environments:environment", "Create, list, protect them."),
     "user": ("app.cli.commands.accounts:user", "Manage people and roles."),
     "token": ("app.cli.commands.accounts:token", "Create, list, revoke API tokens."),
     "session": ("app.cli.commands.accounts:session", "End people's logins."),

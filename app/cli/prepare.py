@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 LOCAL_WORKER = "local"
+DEFAULT = "default"
+"""The environment that a fresh installation has (:mod:`app.accounts.environments`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,13 @@ class Prepared:
     :param setup_token: of the one-time link, as long as nobody has an account.
     :param ca_replaced: whether browsers that trusted the old CA need the new one.
     :param error: why it failed, as ``(code, sentence)``.
+    :param environments: names of those that each get a worker, the default one first.
     """
 
     setup_token: str | None = None
     ca_replaced: bool = False
     error: tuple[str, str] | None = None
+    environments: tuple[str, ...] = ()
 
     def send(self, descriptor: int) -> None:
         """Write to a pipe."""
@@ -49,6 +53,7 @@ class Prepared:
             "setup_token": self.setup_token,
             "ca_replaced": self.ca_replaced,
             "error": self.error,
+            "environments": self.environments,
         }
         os.write(descriptor, json.dumps(content).encode())
 
@@ -62,12 +67,14 @@ class Prepared:
             content.get("setup_token"),
             bool(content.get("ca_replaced")),
             (error[0], error[1]) if error else None,
+            tuple(content.get("environments", ())),
         )
 
 
-def worker_key_file(home: Path) -> Path:
-    """Name the file with the local worker's enrolled key."""
-    return home / "keys" / "worker-local.json"
+def worker_key_file(home: Path, environment: str = DEFAULT) -> Path:
+    """Name the file with the enrolled key of an environment's local worker."""
+    suffix = "" if environment == DEFAULT else f"-{environment}"
+    return home / "keys" / f"worker-local{suffix}.json"
 
 
 def prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
@@ -80,6 +87,7 @@ def prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
 
 def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
     from app.accounts import bootstrap
+    from app.accounts.environments import list_environments
     from app.accounts.people import has_users
     from app.keys import installation
     from app.keys.ca import ensure_tls
@@ -98,13 +106,16 @@ def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
                 bootstrap.ensure_first_admin(session, admin.email, admin.password)
             else:
                 setup_token = bootstrap.make_setup_link(session)
-        _enrol_worker(session, worker_key_file(config.home))
+        names = [row.name for row in list_environments(session)]
+        names.sort(key=lambda name: name != DEFAULT)
+        for name in names:
+            _enrol_worker(session, worker_key_file(config.home, name), name)
     services.db.dispose()
-    return Prepared(setup_token, tls.ca_replaced)
+    return Prepared(setup_token, tls.ca_replaced, environments=tuple(names))
 
 
-def _enrol_worker(session: Session, file: Path) -> None:
-    """Give the local worker a key, unless it has one that this database knows.
+def _enrol_worker(session: Session, file: Path, environment: str) -> None:
+    """Give an environment's local worker a key, unless it has one that this database knows.
 
     A revoked one stays revoked: starting again is no way around that.
     """
@@ -115,7 +126,7 @@ def _enrol_worker(session: Session, file: Path) -> None:
         if workers.key_state(session, key_id) != "unknown":
             return
         file.unlink()
-    content = json.dumps(workers.enroll_local(session, LOCAL_WORKER))
+    content = json.dumps(workers.enroll_local(session, LOCAL_WORKER, environment))
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(content)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.cli import embedded, ports, readiness
 from app.cli.children import (
+    RunAs,
     become_undumpable,
     execute,
     forbid_core_dumps,
@@ -21,7 +22,7 @@ from app.cli.children import (
 )
 from app.cli.confinement import shortcoming, worker_user
 from app.cli.places import HomeLock, Running, meeting_place, prepare_home
-from app.cli.prepare import FirstAdmin, Prepared, prepare
+from app.cli.prepare import DEFAULT, FirstAdmin, Prepared, prepare
 from app.cli.scheduler import run_scheduler
 from app.cli.serve import LIVE, serve
 from app.cli.supervisor import Child, Stopped, Supervisor
@@ -95,16 +96,8 @@ class Installation:
         self._add("web", lambda: self._serve("create_web_app", "web"))
         self._add("live", self._without_master_key(lambda: self._serve(LIVE, "live")))
         self._add("scheduler", self._without_master_key(lambda: run_scheduler(self._config)))
-        worker = LocalWorker(
-            replace(self._config, redis_url=self._worker_queue or self._config.redis_url),
-            place, user,
-        )
-        self._supervisor.add(
-            Child(
-                "worker", lambda: self._fork("worker", worker.run), self._log("worker"),
-                grace=self._worker_grace,
-            )
-        )
+        for environment in prepared.environments:
+            self._add_worker(place, user, environment)
         self._wait_until_ready()
         self._greet(prepared)
 
@@ -206,6 +199,17 @@ class Installation:
             TACIT_LIVE_PORT=str(config.live_port),
             TACIT_RUNTIME_URL=config.runtime_url,
             TACIT_REDIS_URL=config.redis_url,
+        )
+
+    def _add_worker(self, place: Path, user: RunAs | None, environment: str) -> None:
+        name = "worker" if environment == DEFAULT else f"worker-{environment}"
+        worker = LocalWorker(
+            replace(self._config, redis_url=self._worker_queue or self._config.redis_url),
+            place, user, environment,
+        )
+        self._supervisor.add(
+            Child(name, lambda: self._fork(name, worker.run), self._log(name),
+                  grace=self._worker_grace)
         )
 
     def _add(self, name: str, body: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.cli.children import RunAs, execute
-from app.cli.prepare import worker_key_file
+from app.cli.prepare import DEFAULT, worker_key_file
 from app.config import Config
 from app.errors import ConfigError
 
@@ -25,13 +25,17 @@ STOP_SECONDS = 5.0
 
 
 class LocalWorker:
-    """The worker of ``tacit up``.
+    """A worker of ``tacit up``: each environment has one, with a key and a queue of its own.
 
     :param place: the meeting place, where it finds its key, the CA and its scratch folder.
     :param user: whom it is given over to; None leaves it with this user.
+    :param environment: the name of the environment it serves.
     """
 
-    def __init__(self, config: Config, place: Path, user: RunAs | None) -> None:
+    def __init__(
+        self, config: Config, place: Path, user: RunAs | None, environment: str = DEFAULT
+    ) -> None:
+        self._environment = environment
         self._config = config
         self._place = place
         self._user = user
@@ -39,11 +43,12 @@ class LocalWorker:
     def run(self) -> None:
         """Become the worker; to be called in a forked child."""
         drain = os.environ.get("TACIT_DRAIN_SECONDS", "")
-        scratch = self._place / "scratch"
+        suffix = "" if self._environment == DEFAULT else f"-{self._environment}"
+        scratch = self._place / f"scratch{suffix}"
         scratch.mkdir(mode=0o700, exist_ok=True)
-        key = self._place / "worker.json"
-        authority = self._place / "ca.pem"
-        self._copy(worker_key_file(self._config.home), key, 0o600)
+        key = self._place / f"worker{suffix}.json"
+        authority = self._place / f"ca{suffix}.pem"
+        self._copy(worker_key_file(self._config.home, self._environment), key, 0o600)
         self._copy(self._config.ca_file, authority, 0o644)
         if self._user:
             os.chown(scratch, self._user.uid, self._user.gid)
@@ -57,11 +62,18 @@ class LocalWorker:
                 "TACIT_WORKER_SCRATCH": str(scratch),
                 "TACIT_LOG_LEVEL": self._config.log_level,
                 "TACIT_DRAIN_SECONDS": drain,
+                **self._queue(),
                 "TACIT_EGRESS_REFUSED": " ".join(own_listeners(self._config)),
             },
             scratch,
             self._user,
         )
+
+    def _queue(self) -> dict[str, str]:
+        """Name the queue; of the default environment's worker TACIT_QUEUE may say otherwise."""
+        if self._environment == DEFAULT:
+            return {}
+        return {"TACIT_QUEUE": f"runs:{self._environment}"}
 
     @staticmethod
     def _copy(source: Path, target: Path, mode: int) -> None:

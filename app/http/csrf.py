@@ -12,14 +12,15 @@ import hmac
 from flask import Flask, Response, g, request
 
 from app.accounts.tokens import new_random
-from app.errors import Denied
-from app.http.identity import csrf_secret
+from app.errors import Conflict, Denied
+from app.http.identity import csrf_secret, environment_id
 from app.http.services import services
 
 HEADER = "X-CSRF-Token"
 FIELD = "csrf_token"
 FORM_COOKIE = "__Host-tacit-form"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ANYWHERE = frozenset({"pages.switch_environment", "pages.logout", "pages.set_theme"})
 
 
 def register(app: Flask) -> None:
@@ -38,7 +39,7 @@ def csrf_token() -> str:
             if "form_secret" not in g:
                 g.form_secret = new_random()
             secret = g.form_secret
-    return _derive(secret)
+    return _derive(secret) + _place_mark()
 
 
 def check() -> None:
@@ -55,12 +56,40 @@ def check() -> None:
         "application/x-www-form-urlencoded", "multipart/form-data"
     ):
         sent = request.form.get(FIELD, "")
+    sent, _, place = sent.partition(".")
     if not secret or not hmac.compare_digest(_derive(secret).encode(), sent.encode()):
         raise Denied(
             "csrf_failed",
             f"This page is out of date, or the header {HEADER} is missing. Reload the page and "
             "try again.",
         )
+    _check_place(place)
+
+
+def _place_mark() -> str:
+    """Return the environment of this page, as a mark on its token."""
+    found = environment_id()
+    return f".{found}" if found else ""
+
+
+def _check_place(place: str) -> None:
+    """Refuse the form of a page that shows another environment than the one acted in by now.
+
+    Two tabs share the cookie that says which; what was typed under one environment's name must
+    not land in another. Scripts name theirs in a header with each request.
+
+    :raises Conflict: ``environment_switched``.
+    """
+    here = environment_id()
+    if here is None or not place or place == here or request.endpoint in _ANYWHERE:
+        return
+    if request.path.startswith("/api/"):
+        return
+    raise Conflict(
+        "environment_switched",
+        "Another environment was chosen in another tab since this page was opened, so nothing "
+        "was done. Reload the page, or switch back.",
+    )
 
 
 def _check_origin() -> None:

@@ -32,6 +32,8 @@ COOKIE = "__Host-tacit"
 """The session cookie; ``__Host-`` binds it to this host, over TLS, for every path."""
 
 ENVIRONMENT_HEADER = "X-Tacit-Environment"
+ENVIRONMENT_COOKIE = "__Host-tacit-environment"
+"""Which environment the pages show; it opens nothing, roles do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,12 @@ def csrf_secret() -> str | None:
     return user.csrf_secret if isinstance(user, Identity) else None
 
 
+def environment_id() -> str | None:
+    """Return the environment that a signed-in person acts in; None for everybody else."""
+    user = current_user._get_current_object()
+    return user.actor.environment_id if isinstance(user, Identity) and user.csrf_secret else None
+
+
 def session_cookie() -> str | None:
     """Return the session's token as the browser sent it."""
     return request.cookies.get(COOKIE)
@@ -124,10 +132,12 @@ def _token_actor(db: Database, header: str) -> Actor:
 
 
 def _session_identity(db: Database, cookie: str) -> Identity | None:
-    name = request.headers.get(ENVIRONMENT_HEADER) if request.path.startswith("/api/") else None
+    in_api = request.path.startswith("/api/")
+    name = request.headers.get(ENVIRONMENT_HEADER) if in_api else None
     with db.read() as session:
         found = find_signed_in(
-            session, cookie, environment=name, request_id=request_id(), address=address()
+            session, cookie, environment=name, request_id=request_id(), address=address(),
+            preferred=None if in_api else request.cookies.get(ENVIRONMENT_COOKIE),
         )
     if found is None:
         return None

@@ -12,16 +12,18 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.environments import get_environment
 from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem
-from app.errors import Invalid
+from app.errors import Invalid, Locked
 from app.flows.graph import Graph, parse_graph
 from app.flows.inputs import check_inputs
 from app.flows.models import Flow, FlowVersion
 from app.flows.service import problems_of, version_to_run
 from app.flows.settings import read_settings
+from app.flows.validation import secret_references
 from app.runs.checks import UNRESOLVED
 from app.runs.concurrency import admit, overlap, refuse_full
 from app.runs.context import hash_context
@@ -158,7 +160,25 @@ def _ready(session: Session, actor: Actor, flow_id: str, version: int | str | No
     actor.require(Scope.RUNS_MANAGE)
     refuse_frozen(session, actor.environment_id)
     flow, snapshot = version_to_run(session, actor, flow_id, version)
-    return read_start(session, actor, flow, snapshot)
+    start = read_start(session, actor, flow, snapshot)
+    _refuse_protected(session, actor, start)
+    return start
+
+
+def _refuse_protected(session: Session, actor: Actor, start: Start) -> None:
+    """Refuse to run what nobody activated where that could use a secret.
+
+    :raises Locked: ``environment_protected``.
+    """
+    if start.version.number is not None or not secret_references(start.graph):
+        return
+    environment = get_environment(session, actor.environment_id)
+    if environment.protected:
+        raise Locked(
+            "environment_protected",
+            f"Environment {environment.name} is protected: what uses secrets runs here only once "
+            "it is activated. Activate the flow, or run the draft in another environment.",
+        )
 
 
 def read_start(session: Session, actor: Actor, flow: Flow, snapshot: FlowVersion) -> Start:

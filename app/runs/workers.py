@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.actor import system_actor
-from app.accounts.environments import get_default_environment
+from app.accounts.environments import DEFAULT, find_environment, get_default_environment
 from app.audit import Who
 from app.ids import utcnow
 from app.keys.tokens import refusal, verify_token
@@ -21,13 +21,13 @@ LIVE_FOR = timedelta(seconds=30)
 """A worker that was seen within this time counts as there."""
 
 
-def enroll_local(session: Session, name: str) -> dict[str, str]:
-    """Enrol the worker of this machine; returns what its key file holds.
+def enroll_local(session: Session, name: str, environment: str = DEFAULT) -> dict[str, str]:
+    """Enrol an environment's worker of this machine; returns what its key file holds.
 
     The private key is made here once, for ``tacit up``; it is not stored.
     """
-    environment = get_default_environment(session)
-    return make_key(session, system_actor(environment.id), name)
+    found = find_environment(session, environment) or get_default_environment(session)
+    return make_key(session, system_actor(found.id), name)
 
 
 def verify_worker_token(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.environments import policies_of
 from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action, AuditNote
@@ -100,7 +101,7 @@ def reveal_for_token(
 
     :param version: None for the active one.
     :raises Denied: the actor isn't a token, or lacks the scope.
-    :raises Locked: ``frozen``.
+    :raises Locked: ``frozen``, or ``value_reading_off``: this environment's policy.
     :raises NotFound: there is no such secret or version here, or it can't be used.
     """
     note = AuditNote(action=Action.SECRET_REVEAL, secret_id=secret_id if is_id(secret_id) else None)
@@ -108,6 +109,12 @@ def reveal_for_token(
     if actor.kind != "token":
         raise Denied(
             "value_needs_token", "A browser never gets a value. Use an API token.", audit=note
+        )
+    if not policies_of(session, actor.environment_id).value_reading:
+        raise Locked(
+            "value_reading_off",
+            "Reading values is switched off in this environment. Its administrators can switch "
+            "it on; flows use secrets all the same.", audit=note,
         )
     try:
         refuse_frozen(session, actor.environment_id)

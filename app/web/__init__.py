@@ -10,6 +10,7 @@ from app.web import (  # noqa: F401 - importing a family binds its routes to the
     account,
     audit,
     catalogue,
+    environments,
     flows,
     freezing,
     login_sessions,

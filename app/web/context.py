@@ -85,7 +85,19 @@ def install_context(app: Flask, services: Services) -> None:
             common |= {"actor": actor, "navigation": navigation(actor)}
             common["section_tabs"] = section_tabs
             common["environment"], common["frozen"] = surroundings_of(services, actor)
+            common["environments"] = environments_of(services, actor)
         return common
+
+
+def environments_of(services: Services, actor: Actor) -> list[EnvironmentView]:
+    """List the environments that the person can switch to."""
+    if actor.user_id is None:
+        return []
+    with services.db.read() as session:
+        return [
+            EnvironmentView(one.id, one.name, one.title, one.protected)
+            for one in accounts.list_environments_of(session, actor.user_id)
+        ]
 
 
 def surroundings_of(

@@ -11,6 +11,7 @@ from typing import Any
 from flask import flash, request, url_for
 from werkzeug.wrappers import Response
 
+from app.accounts import service as accounts
 from app.accounts.scopes import Scope
 from app.components.registry import registry
 from app.errors import Conflict, Invalid, NotFound
@@ -132,10 +133,11 @@ def run_again(run_id: str) -> Response:
     try:
         with work() as (session, actor):
             new = service.start_run(session, actor, flow_id)
+            environment = accounts.get_environment(session, actor.environment_id).name
     except (Invalid, NotFound) as error:
         flash(error.detail, "error")
         return go(url_for("pages.run", run_id=run_id))
-    services().queue.enqueue(new.id)
+    services().queue.enqueue(new.id, environment)
     return go(url_for("pages.run", run_id=new.id))
 
 

@@ -18,6 +18,8 @@ _SECTIONS: tuple[tuple[str, str, Scope | None, tuple[str, ...]], ...] = (
     ("People", "people", Scope.USERS_MANAGE,
      ("create_person", "person", "grant_role", "reset_password")),
     ("Workers", "workers", Scope.WORKERS_MANAGE, ("enrol_worker",)),
+    ("Environments", "environments", Scope.ENVIRONMENTS_MANAGE,
+     ("create_environment", "change_environment")),
     ("Master keys", "master_keys", Scope.KEYS_MANAGE, ()),
     ("Freeze", "freeze_page", None, ("change_freeze",)),
 )

@@ -16,6 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 GOOD = "a value that is long enough"
 BODIES: dict[str, dict[str, Any]] = {
     "POST /me/password": {"current_password": "wrong", "password": "correct horse battery 2"},
+    "POST /environments": {"name": "n"},
+    "PATCH /environments/{environment_id}": {},
     "POST /secrets": {"name": "n", "value": GOOD},
     "PATCH /secrets/{secret_id}": {"description": "d"},
     "PUT /secrets/{secret_id}/rotate": {"value": GOOD},
