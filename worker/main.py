@@ -34,6 +34,7 @@ from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
 from worker.tokens import Identity, load_identity
+from worker.watch import CANCELLED, LOOK_SECONDS, Signs
 
 HEARTBEAT_SECONDS: Final = 10.0
 TICK_SECONDS: Final = 15.0
@@ -147,7 +148,7 @@ class Parent:
         """
         horse = self._take()
         self._horse = horse
-        news: dict[str, Any] = {}
+        signs = Signs()
         try:
             ticket = self._identity.signer.sign(
                 "tacit:claim", {"run": run_id, "pub": horse.public}, now=self._client.now()
@@ -156,11 +157,11 @@ class Parent:
                 messages.send(horse.sock, {
                     "run": run_id, "ticket": ticket, "worker": self._identity.worker_id,
                 })
-            self._watch(horse, news, tick)
+            self._watch(horse, signs, run_id, tick)
             status = self._stable.exit_status(horse)
         except BaseException:
             horse.kill()
-            self._report_lost(run_id, news.get("claimed"), STOPPED)
+            self._report_lost(run_id, signs.claim, STOPPED)
             raise
         finally:
             self._horse = None
@@ -168,9 +169,9 @@ class Parent:
         self._refill()
         if status == 0:
             return
-        reason = _describe(status, news)
+        reason = _describe(status, signs.news)
         log.error("The process of run %s ended early: %s", run_id, reason)
-        self._report_lost(run_id, news.get("claimed"), reason)
+        self._report_lost(run_id, signs.claim, reason)
         raise RunLostByChild(reason)
 
     def _take(self) -> Horse:
@@ -187,10 +188,11 @@ class Parent:
             with contextlib.suppress(ZygoteGone):  # the next run starts another one
                 self._stable.refill()
 
-    def _watch(self, horse: Horse, news: dict[str, Any], tick: Callable[[], None]) -> None:
-        """Listen to a run's process until it ends; what it says goes into ``news``."""
+    def _watch(self, horse: Horse, signs: Signs, run_id: str, tick: Callable[[], None]) -> None:
+        """Listen to a run's process until it ends; what it says goes into ``signs``."""
+        ticked = time.monotonic()
         while True:
-            pause = TICK_SECONDS
+            pause = TICK_SECONDS if signs.claim is None else LOOK_SECONDS
             if self._drained is not None:
                 pause = min(pause, max(0.0, self._drained - time.monotonic()))
             sources: list[Any] = [horse.sock, self._stop_read]
@@ -201,23 +203,41 @@ class Parent:
                 message, _ = messages.receive(horse.sock)
                 if message is None:
                     return
-                news.update(message)
+                signs.hear(message)
                 if "ended" in message:
                     self._refill()
-            elif not ready:
-                self._look_at_clock(horse, news)
+            self._look_at_clock(horse, signs, run_id)
+            if time.monotonic() - ticked >= TICK_SECONDS:
+                ticked = time.monotonic()
                 tick()
 
-    def _look_at_clock(self, horse: Horse, news: dict[str, Any]) -> None:
+    def _look_at_clock(self, horse: Horse, signs: Signs, run_id: str) -> None:
         if self._drained is not None and time.monotonic() >= self._drained:
             log.warning("Process %d isn't done in time and is killed: worker stopped", horse.pid)
-            news["stopped"] = True
+            signs.news["killed"] = STOPPED
             self._drained = None
             horse.kill()
-        deadline = news.get("deadline")
+        due = signs.due()
+        if due == "kill" or (due == "ask" and self._is_to_stop(run_id, signs.claim)):
+            log.warning("Process %d doesn't stop by itself and is killed", horse.pid)
+            signs.news["killed"] = CANCELLED
+            horse.kill()
+        deadline = signs.news.get("deadline")
         if deadline is not None and self._client.now() > deadline + OVERTIME_SECONDS:
             log.error("Process %d is over its time and is killed", horse.pid)
             horse.kill()
+
+    def _is_to_stop(self, run_id: str, claim: int | None) -> bool:
+        """Ask the server whether it wants a run stopped; an answer that doesn't come is a no."""
+        body = {**self._report(), "runs": [[run_id, claim]]}
+        try:
+            answer = self._client.call(
+                "POST", "/runtime/v1/workers/heartbeat", token=self._token, body=body
+            )
+        except (RuntimeRefused, RuntimeUnreachable):
+            return False
+        stop = answer.get("stop")
+        return isinstance(stop, list) and run_id in stop
 
     def _drain(self) -> None:
         """In a signal's handler: what is under way gets its time, and no more."""
@@ -245,8 +265,10 @@ class Parent:
     def _token(self) -> str:
         return self._identity.signer.sign("tacit:worker", {}, now=self._client.now())
 
+    def _report(self) -> dict[str, Any]:
+        return {"version": _version(), "confinement": dict(self._confinement), "capacity": 1}
+
     def _heartbeats(self) -> None:
-        body = {"version": _version(), "confinement": dict(self._confinement), "capacity": 1}
         told = ""
         while not self._stopping.is_set():
             pause = HEARTBEAT_SECONDS
@@ -254,7 +276,8 @@ class Parent:
                 if not told:
                     self._client.warm()
                 answer = self._client.call(
-                    "POST", "/runtime/v1/workers/heartbeat", token=self._token, body=body
+                    "POST", "/runtime/v1/workers/heartbeat", token=self._token,
+                    body=self._report(),
                 )
                 self._client.learn_time(answer.get("unix"))
                 if told != "well":
@@ -286,8 +309,8 @@ def _drain_seconds(text: str) -> float:
 
 
 def _describe(status: int | None, news: Mapping[str, Any]) -> str:
-    if news.get("stopped"):
-        return STOPPED
+    if news.get("killed"):
+        return str(news["killed"])
     if status is None:
         return "ended together with the zygote"
     if status < 0:

@@ -65,6 +65,7 @@ class Run:
 
     :param plan: the answer to the claim.
     :param abandon: ends the process at once, when the run is somebody else's.
+    :param notify: tells the parent what it needs to look after this process.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Run:
         run_id: str,
         plan: Mapping[str, Any],
         abandon: Callable[[], None],
+        notify: Callable[[Mapping[str, Any]], None] = lambda _news: None,
     ) -> None:
         self._around = surroundings
         self._client = surroundings.client
         self._signer = signer
         self._run_id = run_id
         self._plan = plan
+        self._notify = notify
         self._claim = plan["claim"]
         self._limit: LimitReached | None = None
         self._token, self._token_until = "", 0.0
@@ -92,7 +95,8 @@ class Run:
         self._telemetry = Telemetry(
             self._client, run_id, self._run_token, self._masker,
             first=int(plan.get("next_seq", 1)), limits=Limits.of(plan.get("limits") or {}),
-            on_cancel=self._cancellation.cancel, on_lost=abandon, on_limit=self._stop_at_limit,
+            on_cancel=self._cancel, on_lost=abandon, on_limit=self._stop_at_limit,
+            on_pulse=lambda: notify({"pulse": True}),
         )
         self._guard: EgressGuard | None = None
         self._guard_lock = threading.Lock()
@@ -117,6 +121,8 @@ class Run:
             ))
         finally:
             capture.stop(silent=self._around.alone)
+        if self._cancellation.cancelled:
+            self._notify({"finishing": True})  # from here on the parent leaves it its time
         return self._telemetry.finish(
             outcome.state, outcome.problem.to_json() if outcome.problem else None
         )
@@ -152,6 +158,11 @@ class Run:
 
     def _captured(self, source: str, level: str, text: MaskedText, node: str | None) -> None:
         self._telemetry.emit("log", text, level=level, data={"source": source}, node=node)
+
+    def _cancel(self) -> None:
+        # The parent first: it kills this process, should nothing here be able to stop.
+        self._notify({"cancelling": True})
+        self._cancellation.cancel()
 
     def _stop_at_limit(self, limit: LimitReached) -> None:
         self._limit = limit
@@ -212,7 +223,7 @@ def perform(
     notify({"claimed": plan["claim"], "deadline": plan.get("deadline_unix")})
     signer.key_id, signer.worker_id = str(plan["kid"]), assignment.worker_id
     try:
-        return Run(surroundings, signer, assignment.run_id, plan, abandon).work()
+        return Run(surroundings, signer, assignment.run_id, plan, abandon, notify).work()
     except RunLost:
         return "gone"
     finally:

@@ -22,6 +22,7 @@ HEARTBEAT_SECONDS: Final = 1.0
 """Seconds of silence after which the lease is renewed. A lease lasts many of them; what counts
 is that the answer brings a wish to cancel. A quiet run costs the server 2.5 ms of processor
 time a second."""
+PULSE_SECONDS: Final = 1.0
 TEXT_LIMIT: Final = 65_536
 """Characters of one event's text; the rest is left out, and the event says so."""
 DATA_LIMIT: Final = 65_536
@@ -61,6 +62,7 @@ class Telemetry:
     :param on_cancel: called once, when the server asks for an end.
     :param on_lost: called once, when the run belongs to somebody else now.
     :param on_limit: called once, when the run has hit a limit.
+    :param on_pulse: called about each second, as long as this process can run at all.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Telemetry:
         on_cancel: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
         on_limit: Callable[[LimitReached], None] = lambda _limit: None,
+        on_pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self.limits = limits or Limits()
         self._client, self._token, self._masker = client, token, masker
         self._path = f"/runtime/v1/runs/{run_id}"
         self._on_cancel, self._on_lost, self._on_limit = on_cancel, on_lost, on_limit
+        self._on_pulse = on_pulse
         self._lock = threading.RLock()  # a warning raised inside may come back as an event
         self._sending = threading.Lock()
         self._wake = threading.Event()
@@ -193,11 +197,15 @@ class Telemetry:
 
     def _run(self) -> None:
         pause = FLUSH_SECONDS
+        pulsed = time.monotonic()
         while not self._closing and not self._lost:
             self._wake.wait(pause)
             self._wake.clear()
             if self._closing:
                 return
+            if time.monotonic() - pulsed > PULSE_SECONDS:
+                pulsed = time.monotonic()
+                self._on_pulse()
             try:
                 with self._sending:
                     if self._waiting:

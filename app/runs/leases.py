@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
@@ -38,6 +39,9 @@ _LOOK = (
 _WORKER_AT = len(_CLAIM)
 _KEY_AT = _WORKER_AT + len(_WORKER)
 _RUN_AT = _KEY_AT + len(_KEY)
+
+OVERTIME = timedelta(seconds=5)
+"""How long after its deadline a run's own process has for ending it in order."""
 
 _ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 
@@ -185,6 +189,38 @@ def lose_claim(
     return run.fence == claim.number and lose(session, run, who, reason)
 
 
+def find_unwanted(session: Session, worker: Worker, held: object) -> list[str]:
+    """Return which of the runs that a worker holds it has to stop: cancelled, over their time, or
+    not its own any more.
+
+    :param held: pairs of a run's id and the claim's number, as the worker sent them; what isn't
+        such a list is passed over.
+    """
+    pairs = [pair for pair in held[:100] if _is_claim(pair)] if isinstance(held, list) else []
+    unwanted = []
+    for run_id, number in pairs:
+        claim = session.get(RunClaim, (run_id, number))
+        if claim is None or claim.worker_id != worker.id:
+            continue
+        run = session.get_one(Run, run_id)
+        current = run.fence == number and run.state in CLAIMED
+        late = run.deadline is not None and run.deadline + OVERTIME < utcnow()
+        if not current or run.cancel_requested or late:
+            unwanted.append(run_id)
+    return unwanted
+
+
+def _is_claim(pair: object) -> bool:
+    return (
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and is_id(pair[0])
+        and type(pair[1]) is int
+        and 0 < pair[1] < 2**31
+    )
+
+
 def lose(session: Session, run: Run, who: Who, reason: str) -> bool:
     """End a claimed run whose worker is gone; say whether it was still running.
 
@@ -192,6 +228,14 @@ def lose(session: Session, run: Run, who: Who, reason: str) -> bool:
     """
     if run.state not in CLAIMED:
         return False
+    if run.cancel_requested:
+        # Whoever asked for its end has it: the process is gone, however it went.
+        _end(session, run, RunState.CANCELLED, None)
+        audit.record(
+            session, actor=who, action=Action.RUN_FINISH, run_id=run.id, flow_id=run.flow_id,
+            outcome="failed", data={"state": "cancelled"},
+        )
+        return True
     if _may_go_again(session, run):
         _queue_again(session, run, who, reason)
         return True
@@ -302,5 +346,5 @@ def _note_leaks(session: Session, held: Held, events: list[Mapping[str, Any]]) -
 
 
 __all__ = [
-    "LEASE", "Held", "finish", "hold_run", "lose", "lose_claim", "renew",
+    "LEASE", "Held", "find_unwanted", "finish", "hold_run", "lose", "lose_claim", "renew",
 ]

@@ -16,7 +16,7 @@ from app.ids import is_id
 from app.keys.tokens import decode_public_key, refusal
 from app.runs.claims import LEASE, Claimed, claim_run
 from app.runs.enrolment import redeem_code
-from app.runs.leases import lose_claim
+from app.runs.leases import find_unwanted, lose_claim
 from app.runs.queue import queue_name
 from app.runs.workers import describe_worker, mark_seen, verify_worker_token
 from app.runtime.credentials import (
@@ -38,7 +38,7 @@ MAX_REPORT = 16 * 1024
 
 @routes.post("/workers/heartbeat")
 def heartbeat() -> Response:
-    """Note that a worker is there."""
+    """Note that a worker is there, and tell which of the runs it asks about it has to stop."""
     with refusals_audited() as caller:
         token, kid = read_token()
         body = read_body()
@@ -47,8 +47,11 @@ def heartbeat() -> Response:
             caller.who = describe_worker(worker, request_id(), request.remote_addr)
             if request.content_length is None or request.content_length > MAX_REPORT:
                 raise Invalid("report_too_large", "A worker's report is up to 16 KiB.")
-            mark_seen(session, worker, body())
-    return jsonify(ok=True, name=worker.name, unix=time.time())
+            report = dict(body())
+            held = report.pop("runs", None)
+            mark_seen(session, worker, report)
+            stop = find_unwanted(session, worker, held)
+    return jsonify(ok=True, name=worker.name, unix=time.time(), stop=stop)
 
 
 @routes.post("/enroll")

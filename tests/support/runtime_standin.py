@@ -104,7 +104,8 @@ class RuntimeStandin:
         if parts.path == "/runtime/v1/workers/heartbeat":
             self._verify(token, self.worker_key.public_key(), "tacit:worker", self.key_id)
             self.heartbeats.append(body)
-            return 200, {"ok": True, "name": "one", "unix": time.time()}
+            stop = [run for run, _ in body.pop("runs", []) if self.runs[run].cancel]
+            return 200, {"ok": True, "name": "one", "unix": time.time(), "stop": stop}
         if parts.path == "/runtime/v1/claims":
             return 200, self._claim(token)
         if parts.path.startswith("/runtime/v1/runs/") and steps[4] == "lost":

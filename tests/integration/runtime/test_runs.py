@@ -10,7 +10,7 @@ import pytest
 
 from app.audit.models import AuditEvent
 from app.ids import new_id
-from app.runs.models import Run
+from app.runs.models import Run, Worker
 from app.runs.service import cancel_run, list_events
 from tests.support.runs import HeldRun, RuntimeClient, SigningWorker, Workshop
 from tests.support.signing import ABSENT
@@ -321,6 +321,37 @@ def test_a_parent_says_that_its_child_died(
     again = runtime.post(f"/runs/{held.id}/lost", workshop.worker.token(), body)
     assert again.status_code == 200
     assert len(workshop.show(held.id).problems) == 1
+
+
+def test_a_parent_asks_what_to_stop_and_ends_a_cancelled_run_in_order(
+    workshop: Workshop, runtime: RuntimeClient, held: HeldRun
+) -> None:
+    claim = held.plan["claim"]
+
+    def stop(*pairs: Any, worker: SigningWorker = workshop.worker) -> list[str]:
+        answer = runtime.post("/workers/heartbeat", worker.token(), {"runs": list(pairs)})
+        assert answer.status_code == 200, answer.json
+        return list(answer.json["stop"])
+
+    node = held.plan["graph"]["nodes"][0]["id"]
+    running = event(held.plan["next_seq"], type="node", node=node, data={"state": "running"})
+    assert send(runtime, held, running).status_code == 200
+    strange = ([held.id, "1"], [held.id], held.id, None, [new_id(), 1], [held.id, 2], {"a": 1})
+    assert stop([held.id, claim], *strange) == []
+    with workshop.installation.services.db.begin() as session:
+        cancel_run(session, workshop.actor(), held.id)
+    assert stop([held.id, claim], *strange) == [held.id]
+    stranger = SigningWorker.enrol(workshop.installation, f"w-{new_id()}")
+    assert stop([held.id, claim], worker=stranger) == []
+    with workshop.installation.services.db.read() as session:
+        assert "runs" not in session.get_one(Worker, workshop.worker.id).reported
+    body = {"claim": claim, "reason": "cancelled: it didn't stop in 2 seconds"}
+    answer = runtime.post(f"/runs/{held.id}/lost", workshop.worker.token(), body)
+    assert answer.status_code == 200
+    shown = workshop.show(held.id)
+    assert (shown.state, shown.problems) == ("cancelled", [])
+    assert {one.id: one.state for one in shown.nodes}[node] == "cancelled"
+    assert stop([held.id, claim]) == [held.id]  # over: whoever still works on it has to stop
 
 
 def test_a_loss_that_is_none(workshop: Workshop, runtime: RuntimeClient, held: HeldRun) -> None:

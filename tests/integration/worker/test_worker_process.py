@@ -167,6 +167,26 @@ def test_a_killed_process_is_reported_lost_and_the_next_run_works(
     assert b"CANARY" not in repr(job).encode()
 
 
+def test_a_cancelled_run_whose_process_is_held_up_is_killed(
+    standin: RuntimeStandin, worker: WorkerProcess
+) -> None:
+    run = worker.enqueue(standin.plan(graph(node("wait", "control.delay", seconds=60))))
+    until = time.monotonic() + 10
+    while not run.events:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    (busy,) = busy_children(worker)
+    os.kill(busy, signal.SIGSTOP)  # as good as a library that never lets the interpreter go
+    run.cancel = True
+    asked = time.monotonic()
+    run.wait()
+    assert time.monotonic() - asked < 12
+    assert run.lost == [{"claim": 1, "reason": "cancelled: it didn't stop in 2 seconds"}]
+    assert not alive(busy)
+    assert worker.enqueue(
+        standin.plan(graph(node("start", "trigger.manual")))).wait().state == "succeeded"
+
+
 def test_a_fenced_run_stops_and_says_nothing_more(
     standin: RuntimeStandin, worker: WorkerProcess, echo: EchoServer
 ) -> None:
