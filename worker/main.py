@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -113,7 +114,9 @@ class Parent:
         log.info("Runs are confined: %s", self._confinement)
         threading.Thread(target=self._heartbeats, name="heartbeat", daemon=True).start()
         try:
-            with Redis.from_url(self._redis_url, health_check_interval=30) as connection:
+            with Redis.from_url(
+                self._redis_url, health_check_interval=30, **_keep_alive(self._redis_url)
+            ) as connection:
                 worker = RunWorker(
                     self._queues, self._perform, self._kill, self._drain, connection=connection,
                     name=f"{self._identity.worker_id}-{os.getpid()}-{os.urandom(3).hex()}",
@@ -338,6 +341,18 @@ def _queue_url(url: str) -> str:
             "TACIT_REDIS_URL names another host: it needs TLS (rediss://) and a password.",
         )
     return url
+
+
+def _keep_alive(url: str) -> dict[str, Any]:
+    """Have a queue that went away without a word be noticed within half a minute.
+
+    A worker waits for jobs on one connection, for minutes: a router that forgot it would let the
+    worker wait for nothing.
+    """
+    if urlsplit(url).scheme == "unix":
+        return {}
+    options = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
+    return {"socket_keepalive": True, "socket_keepalive_options": options}
 
 
 def _own_urls(environ: Mapping[str, str], runtime: str, redis: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def _node(name: str, component: str, **config: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def counting_service() -> Iterator[Counting]:
+def counting_service(address: str = "127.0.0.1") -> Iterator[Counting]:
     """Serve on a free port: a request is counted, held for its ``hold`` seconds and answered."""
     counting = Counting()
 
@@ -83,8 +83,8 @@ def counting_service() -> Iterator[Counting]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A run that was killed hangs up."""
 
-    server = Server(("127.0.0.1", 0), Handler)
-    counting.url = f"http://127.0.0.1:{server.server_address[1]}/count"
+    server = Server((address, 0), Handler)
+    counting.url = f"http://{address}:{server.server_address[1]}/count"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

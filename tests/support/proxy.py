@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -15,11 +16,15 @@ _RESET = struct.pack("ii", 1, 0)
 class Proxy:
     """Hands bytes on between its own port and a target, until told not to.
 
-    :ivar target: host and port behind it; may be set after the start.
+    :ivar target: host and port behind it, or a Unix socket's path; may be set after the start.
+    :param context: ends TLS here, for a target that speaks none.
     """
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
-        self.target = ("127.0.0.1", 0)
+    def __init__(
+        self, address: str = "127.0.0.1", context: ssl.SSLContext | None = None
+    ) -> None:
+        self.target: tuple[str, int] | str = ("127.0.0.1", 0)
+        self._context = context
         self._listener = socket.create_server((address, 0), backlog=256)
         self.port = int(self._listener.getsockname()[1])
         self._lock = threading.Lock()
@@ -62,20 +67,34 @@ class Proxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            if self._cut:
-                _break(near)
-                continue
-            try:
-                far = socket.create_connection(self.target, timeout=10)
-            except OSError:
-                _break(near)
-                continue
-            far.settimeout(None)
-            with self._lock:
-                self._open |= {near, far}
-            for source, target in ((near, far), (far, near)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        if self._cut:
+            _break(near)
+            return
+        try:
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is not None:
+                near = self._context.wrap_socket(near, server_side=True)
+            far = self._dial()
+        except OSError:
+            _break(near)
+            return
+        with self._lock:
+            self._open |= {near, far}
+        threading.Thread(target=self._pump, args=(far, near), daemon=True).start()
+        self._pump(near, far)
+
+    def _dial(self) -> socket.socket:
+        if isinstance(self.target, str):
+            far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            far.connect(self.target)
+            return far
+        far = socket.create_connection(self.target, timeout=10)
+        far.settimeout(None)
+        far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return far
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -100,9 +119,11 @@ def _break(one: socket.socket) -> None:
 
 
 @contextmanager
-def proxy(address: str = "127.0.0.1") -> Iterator[Proxy]:
+def proxy(
+    address: str = "127.0.0.1", context: ssl.SSLContext | None = None
+) -> Iterator[Proxy]:
     """Run a proxy on a free port of an address of this machine."""
-    made = Proxy(address)
+    made = Proxy(address, context)
     made.start()
     try:
         yield made
