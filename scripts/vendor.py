@@ -45,6 +45,11 @@ PACKAGES = (
         {"dist/x6.min.js": "x6/x6.min.js", "LICENSE": "x6/LICENSE"},
     ),
     Package(
+        "@dagrejs/dagre@3.1.3",
+        "sha512-X4aUTwOReZvthaZWOVHqlJ52/ZdhZFEM4+Lh/uR4XooUSLE6p71bcy7MPGzYnNUcNh+nj+i/qJQpCMIdQnSmrg==",
+        {"dist/dagre.min.js": "dagre/dagre.min.js", "LICENSE": "dagre/LICENSE"},
+    ),
+    Package(
         "htmx.org@2.0.11",
         "sha512-Thx/WtpeOQqSrqBCw/A1cwGJGg4UrVa3+sW0GmrM3p4gJgO89ecH4qtbnyzDDWFvBTqjnIMCgELTNt636dtamA==",
         {"dist/htmx.min.js": "htmx/htmx.min.js", "LICENSE": "htmx/LICENSE"},
@@ -80,31 +85,33 @@ X6_STYLES = (
 """The core's rules and those of the plugins the canvas uses."""
 
 ICON_NAMES = """
-activity alarm-clock align-left archive arrow-down arrow-left arrow-right arrow-right-left arrow-up
-bell binary blocks book-open bot box boxes braces brackets bug building-2 calendar calendar-clock
-chart-column chart-line check chevron-down chevron-left chevron-right chevron-up chevrons-up-down
-circle circle-alert circle-check circle-dashed circle-dot circle-help circle-pause circle-play
-circle-question-mark circle-slash circle-stop circle-x clipboard clock cloud cloud-download
-cloud-upload code cog combine compass contact container copy cpu credit-card database dices
-divide download earth ellipsis eraser external-link eye eye-off file file-code file-down file-input
-file-json file-key file-lock file-output file-text file-up filter fingerprint fingerprint-pattern
-flag folder folder-open forward funnel gauge git-branch git-commit-horizontal git-compare git-fork
-git-merge git-pull-request globe grip-vertical hammer hard-drive hash headphones heading history
-hourglass house image inbox info key key-round key-square keyboard languages layers
-layout-dashboard library link link-2 list list-checks list-filter list-ordered list-tree
-loader-circle lock lock-keyhole lock-open log-in log-out mail map map-pin maximize megaphone
-memory-stick menu merge message-circle message-square minimize minus monitor mouse-pointer-click
-network newspaper
-notebook octagon-alert octagon-x package panel-bottom panel-left panel-right paperclip
-pause pencil percent phone play plug plug-zap plus power printer puzzle radio receipt redo-2
-refresh-ccw refresh-cw regex repeat repeat-1 replace rocket rotate-ccw rotate-ccw-key rotate-cw
-route rss ruler save scale scan scissors scroll-text search send server server-cog settings share
-share-2 shield shield-alert shield-check shuffle sigma signature
-skip-back skip-forward sliders-horizontal
-sparkles split square square-check square-code square-function square-terminal star sticky-note
-stop-circle sun sunrise table tag tags terminal test-tube timer toggle-left toggle-right
-trash-2 triangle-alert type undo-2 unlink unplug upload user user-check user-cog user-round users
-variable vault wand wand-sparkles webhook workflow wrench x zap zoom-in zoom-out
+activity alarm-clock align-center-horizontal align-center-vertical align-end-horizontal
+align-end-vertical align-horizontal-distribute-center align-left align-start-horizontal
+align-start-vertical align-vertical-distribute-center archive arrow-down arrow-left arrow-right
+arrow-right-left arrow-up bell binary blocks book-open bot box boxes braces brackets bug
+building-2 calendar calendar-clock chart-column chart-line check chevron-down chevron-left
+chevron-right chevron-up chevrons-up-down circle circle-alert circle-check circle-dashed
+circle-dot circle-help circle-pause circle-play circle-question-mark circle-slash circle-stop
+circle-x clipboard clipboard-paste clock cloud cloud-download cloud-upload code cog combine
+compass contact container copy cpu credit-card database dices divide download earth ellipsis
+eraser external-link eye eye-off file file-code file-down file-input file-json file-key file-lock
+file-output file-text file-up filter fingerprint fingerprint-pattern flag folder folder-open
+forward funnel gauge git-branch git-commit-horizontal git-compare git-fork git-merge
+git-pull-request globe grip-vertical hammer hard-drive hash headphones heading history hourglass
+house image inbox info key key-round key-square keyboard languages layers layout-dashboard library
+link link-2 list list-checks list-filter list-ordered list-tree loader-circle lock lock-keyhole
+lock-open log-in log-out mail map map-pin maximize megaphone memory-stick menu merge
+message-circle message-square minimize minus monitor mouse-pointer-click network newspaper group
+ungroup panel-left-close panel-right-close notebook octagon-alert octagon-x package panel-bottom
+panel-left panel-right paperclip pause pencil percent phone play plug plug-zap plus power printer
+puzzle radio receipt redo-2 refresh-ccw refresh-cw regex repeat repeat-1 replace rocket rotate-ccw
+rotate-ccw-key rotate-cw route rss ruler save scale scan scissors scroll-text search send server
+server-cog settings share share-2 shield shield-alert shield-check shuffle sigma signature
+skip-back skip-forward sliders-horizontal sparkles split square square-check square-code
+square-function square-terminal star sticky-note stop-circle sun sunrise table tag tags terminal
+test-tube timer toggle-left toggle-right trash triangle-alert type undo-2 unlink unplug upload
+user user-check user-cog user-round users variable vault wand wand-sparkles webhook workflow
+wrench x zap zoom-in zoom-out
 """
 """Icons the canvas can draw; a component that names another one gets `box`."""
 

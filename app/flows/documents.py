@@ -18,6 +18,8 @@ from app.flows.graph import (
     Node,
     canonical,
 )
+from app.flows.marks import KEYS as MARKS
+from app.flows.marks import read_marks
 from app.flows.policies import KEYS as POLICIES
 from app.flows.policies import read_policies
 
@@ -30,7 +32,7 @@ _COMPONENT = re.compile(r"(?=.{1,100}\Z)[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 _PORT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-_TOP: Final = frozenset({"schema", "nodes", "edges"})
+_TOP: Final = frozenset({"schema", "nodes", "edges"}) | MARKS
 _NODE: Final = frozenset({"id", "component", "label", "position", "config", "disabled"}) | POLICIES
 _EDGE: Final = frozenset({"id", "source", "target"})
 _END: Final = frozenset({"node", "port"})
@@ -84,7 +86,10 @@ def read_document(document: object) -> tuple[Graph | None, list[Problem]]:
     edges = _read_edges(reader, document.get("edges", []), named)
     known = {node.id for node in nodes}
     kept = [edge for edge in edges if edge.source.node in known and edge.target.node in known]
-    return Graph(tuple(nodes), tuple(kept)), reader.problems
+    marks = read_marks(
+        document, named, lambda code, message, field: reader.add(code, message, field=field)
+    )
+    return Graph(tuple(nodes), tuple(kept), marks), reader.problems
 
 
 def _check_frame(reader: _Reader, document: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from app.components.problems import Problem
 from app.components.registry import Registry, registry
 from app.errors import Invalid
+from app.flows.marks import NO_MARKS, Marks
 from app.flows.policies import NO_POLICIES, Policies
 
 SCHEMA: Final = 1
@@ -64,10 +65,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """A flow's drawing. Ids are unique and every wire's nodes exist."""
+    """A flow's drawing. Ids are unique and every wire's nodes exist.
+
+    :param marks: notes and groups, which runs don't look at.
+    """
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
+    marks: Marks = NO_MARKS
 
     @cached_property
     def by_id(self) -> Mapping[str, Node]:
@@ -113,7 +118,7 @@ class Graph:
             }
             for edge in self.edges
         ]
-        return {"schema": SCHEMA, "nodes": nodes, "edges": edges}
+        return {"schema": SCHEMA, "nodes": nodes, "edges": edges, **self.marks.to_document()}
 
     def to_json(self) -> str:
         """Return the document as canonical JSON: sorted keys, no white space, UTF-8 text."""

@@ -23,6 +23,9 @@ ALWAYS = {
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """The content security policy of what is no page."""
 
+SCRIPTS = "default-src 'none'; script-src 'self'; frame-ancestors 'none'"
+"""That of scripts: one that runs as a worker obeys its own, and may load our other scripts."""
+
 
 def page_policy(live_origin: str) -> str:
     """Return the content security policy of pages: own files only, nothing inline."""
@@ -35,7 +38,11 @@ def page_policy(live_origin: str) -> str:
 
 def register(app: Flask, config: Config) -> None:
     """Set the headers of every response of the application."""
-    policy = page_policy(config.live_url)
+    policies = {
+        "text/html": page_policy(config.live_url),
+        "text/javascript": SCRIPTS,
+        "application/javascript": SCRIPTS,
+    }
     hsts = config.host not in LOCAL
 
     @app.after_request
@@ -44,9 +51,7 @@ def register(app: Flask, config: Config) -> None:
         for name, value in ALWAYS.items():
             headers[name] = value
         headers["X-Request-Id"] = request_id()
-        headers["Content-Security-Policy"] = (
-            policy if response.mimetype == "text/html" else NOTHING
-        )
+        headers["Content-Security-Policy"] = policies.get(response.mimetype or "", NOTHING)
         if hsts:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         if request.endpoint != "static":

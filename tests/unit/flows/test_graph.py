@@ -76,7 +76,7 @@ def test_the_smallest_documents() -> None:
         ({"schema": "1"}, "schema_unknown"), ({"schema": True}, "schema_unknown"),
         ({"schema": 1}, "graph_malformed"), ({"schema": 1, "nodes": {}}, "graph_malformed"),
         ({"schema": 1, "nodes": [], "edges": {}}, "graph_malformed"),
-        ({**graph([]), "notes": 1}, "unknown_field"),
+        ({**graph([]), "remarks": 1}, "unknown_field"),
         (graph(["x"]), "graph_malformed"), (graph([{}]), "id_not_valid"),
         (graph([node("")]), "id_not_valid"), (graph([node("a b")]), "id_not_valid"),
         (graph([node("a" * 101)]), "id_not_valid"),

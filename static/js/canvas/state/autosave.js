@@ -26,6 +26,15 @@ export class Autosave {
     this.#schedule(this.delay);
   }
 
+  /** What is drawn is what was saved last (undo). False where one is on its way or stands in doubt. */
+  settle() {
+    if (this.running || !["waiting", "saved", "refused"].includes(this.state)) return false;
+    this.#clear();
+    this.dirty = false;
+    this.#set("saved");
+    return true;
+  }
+
   /** Save now if there is something to save. Resolves to true when nothing is left unsaved. */
   async flush() {
     this.#clear();

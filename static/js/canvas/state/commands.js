@@ -1,6 +1,7 @@
 // Commands: what a gesture means, as {label, operations, merge?}. Pure; `History.perform` runs them.
 
 import { freeEdgeId, freeLabel, freeNodeId, wiresInto } from "./document.js";
+import { leaveGroups } from "./marks.js";
 
 /** Put a new node of a component at a position. Returns the command with the node's `id`. */
 export function addNode(document, component, position, { config, label } = {}) {
@@ -15,38 +16,49 @@ export function addNode(document, component, position, { config, label } = {}) {
   return { id, label: `add ${node.label}`, operations: [{ op: "node.add", node }] };
 }
 
-/** Remove nodes and wires, with every wire that touches a removed node. */
-export function removeCells(document, nodeIds, edgeIds) {
+/** Remove nodes, wires and notes, with every wire that touches a removed node. */
+export function removeCells(document, nodeIds, edgeIds, noteIds = []) {
   const nodes = new Set(nodeIds);
   const edges = new Set(edgeIds);
+  const notes = [...noteIds];
   for (const edge of document.edges.values()) {
     if (nodes.has(edge.source.node) || nodes.has(edge.target.node)) edges.add(edge.id);
   }
   const operations = [
+    ...leaveGroups(document, nodes),
     ...[...edges].map((id) => ({ op: "edge.remove", id })),
     ...[...nodes].map((id) => ({ op: "node.remove", id })),
+    ...notes.map((id) => ({ op: "note.remove", id })),
   ];
-  return { label: removeLabel(document, nodes, edges), operations };
+  return { label: removeLabel(document, nodes, edges, notes), operations };
 }
 
-function removeLabel(document, nodes, edges) {
+function removeLabel(document, nodes, edges, notes) {
+  if (notes.length) return nodes.size ? `delete ${nodes.size + notes.length} things` : notes.length === 1 ? "delete note" : `delete ${notes.length} notes`;
   if (nodes.size === 1) return `delete ${document.nodes.get([...nodes][0]).label}`;
   if (nodes.size > 1) return `delete ${nodes.size} nodes`;
   return edges.size === 1 ? "delete wire" : `delete ${edges.size} wires`;
 }
 
-/** Move nodes to new positions: moves is a Map of id to [x, y]. */
-export function moveNodes(document, moves, { merge = null } = {}) {
+/**
+ * Move nodes, and notes, to new positions: both are Maps of id to [x, y]. `label` names the step
+ * where it is more than a move ("tidy").
+ */
+export function moveNodes(document, moves, { merge = null, notes = new Map(), label = null } = {}) {
   const operations = [];
-  for (const [id, position] of moves) {
-    const value = position.map(Math.round);
-    const now = document.nodes.get(id)?.position;
-    if (now && (now[0] !== value[0] || now[1] !== value[1])) {
-      operations.push({ op: "node.set", id, key: "position", value });
+  for (const [kind, list] of [["node", moves], ["note", notes]]) {
+    for (const [id, position] of list) {
+      const value = position.map(Math.round);
+      const now = document[`${kind}s`].get(id)?.position;
+      if (now && (now[0] !== value[0] || now[1] !== value[1])) {
+        operations.push({ op: `${kind}.set`, id, key: "position", value });
+      }
     }
   }
-  const one = operations.length === 1 ? document.nodes.get(operations[0].id).label : null;
-  return { label: one ? `move ${one}` : `move ${operations.length} nodes`, operations, merge };
+  const [first] = operations;
+  const one = operations.length === 1 ? (first.op === "node.set" ? document.nodes.get(first.id).label : "note") : null;
+  const words = label ?? (one ? `move ${one}` : `move ${operations.length} things`);
+  return { label: words, operations, merge };
 }
 
 /** Connect an output to an input; a wire in a single input is replaced, which undo restores. */
@@ -81,4 +93,34 @@ export function renameNode(document, id, label) {
   const value = label.trim();
   if (!value || value === node.label) return { label: "", operations: [] };
   return { label: `rename ${node.label}`, operations: [{ op: "node.set", id, key: "label", value }] };
+}
+
+/** Set a policy by its dotted path ("retry.count"); a value that is the default is left out. */
+export function setPolicy(document, id, path, value, defaults) {
+  const node = document.nodes.get(id);
+  const [key, part] = path.split(".");
+  let next = value === undefined || value === defaults.get(path) ? undefined : value;
+  if (part) {
+    const whole = { ...node[key], [part]: value };
+    if (value === undefined) delete whole[part];
+    next = key === "retry" && !whole.count ? undefined : whole;
+  }
+  if (JSON.stringify(next) === JSON.stringify(node[key])) return { label: "", operations: [] };
+  return {
+    label: `edit ${part ?? key} of ${node.label}`,
+    merge: `${id}.${path}`,
+    operations: [{ op: "node.set", id, key, value: next }],
+  };
+}
+
+/** Disable the nodes, or enable them where all of them are disabled. */
+export function toggleDisabled(document, ids) {
+  const nodes = [...ids].map((id) => document.nodes.get(id)).filter(Boolean);
+  const off = nodes.every((node) => node.disabled);
+  const changed = nodes.filter((node) => Boolean(node.disabled) === off);
+  const what = nodes.length === 1 ? nodes[0].label : `${nodes.length} nodes`;
+  return {
+    label: `${off ? "enable" : "disable"} ${what}`,
+    operations: changed.map(({ id }) => ({ op: "node.set", id, key: "disabled", value: off ? undefined : true })),
+  };
 }

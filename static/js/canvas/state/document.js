@@ -1,7 +1,8 @@
 // The graph document as the editor holds it, and the only way to change it.
 //
 // An *operation* is plain data: {op: "node.add", node}, {op: "node.remove", id},
-// {op: "node.set", id, key, value}, {op: "edge.add", edge}, {op: "edge.remove", id}.
+// {op: "node.set", id, key, value}, {op: "edge.add", edge}, {op: "edge.remove", id}; notes and
+// groups have the same three as nodes ({op: "note.set", id, key, value} …).
 // `apply` performs one and returns its inverse, so undo is nothing but more operations.
 // Unknown keys of nodes, edges and the document itself are kept: what this page does not
 // understand it must not lose on save.
@@ -12,7 +13,8 @@ export class DocumentError extends Error {}
 
 /** Build a document from its JSON form. Throws DocumentError on a newer schema. */
 export function parseDocument(json) {
-  const { schema = SCHEMA, nodes = [], edges = [], ...rest } = json ?? {};
+  const { schema = SCHEMA, nodes = [], edges = [], notes = [], groups = [], ...rest } = json ?? {};
+  const byId = (items) => new Map(items.map((item) => [item.id, structuredClone(item)]));
   if (schema > SCHEMA) {
     throw new DocumentError(
       `This flow is written in graph schema ${schema}; this version of Tacit reads up to ${SCHEMA}.`,
@@ -21,8 +23,10 @@ export function parseDocument(json) {
   return {
     schema,
     rest,
-    nodes: new Map(nodes.map((node) => [node.id, structuredClone(node)])),
-    edges: new Map(edges.map((edge) => [edge.id, structuredClone(edge)])),
+    nodes: byId(nodes),
+    edges: byId(edges),
+    notes: byId(notes),
+    groups: byId(groups),
     version: 0,
     touched: new Map(),
   };
@@ -33,14 +37,13 @@ export function touchedAt(document, nodeId) {
   return document.touched.get(nodeId) ?? 0;
 }
 
-/** The JSON form: what is sent to the server. */
+/** The JSON form: what is sent to the server. Notes and groups are left out where there are none. */
 export function serialize(document) {
-  return {
-    ...document.rest,
-    schema: document.schema,
-    nodes: [...document.nodes.values()].map((node) => structuredClone(node)),
-    edges: [...document.edges.values()].map((edge) => structuredClone(edge)),
-  };
+  const list = (map) => [...map.values()].map((item) => structuredClone(item));
+  const made = { ...document.rest, schema: document.schema, nodes: list(document.nodes), edges: list(document.edges) };
+  if (document.notes.size) made.notes = list(document.notes);
+  if (document.groups.size) made.groups = list(document.groups);
+  return made;
 }
 
 /** Perform one operation and return the operation that takes it back. */
@@ -50,39 +53,33 @@ export function apply(document, operation) {
   const edge = operation.edge ?? (operation.op === "edge.remove" ? document.edges.get(operation.id) : null);
   const inverse = perform(document, operation);
   document.version += 1;
+  if (/^(note|group)\./.test(operation.op)) return inverse;
   for (const id of edge ? [edge.source.node, edge.target.node] : [operation.id ?? operation.node.id]) {
     document.touched.set(id, document.version);
   }
   return inverse;
 }
 
-const OPERATIONS = {
-  "node.add"(document, { node }) {
-    document.nodes.set(node.id, structuredClone(node));
-    return { op: "node.remove", id: node.id };
-  },
-  "node.remove"(document, { id }) {
-    const node = need(document.nodes, id, "node");
-    document.nodes.delete(id);
-    return { op: "node.add", node };
-  },
-  "node.set"(document, { id, key, value }) {
-    const node = need(document.nodes, id, "node");
-    const before = structuredClone(node[key]);
-    if (value === undefined) delete node[key];
-    else node[key] = structuredClone(value);
-    return { op: "node.set", id, key, value: before };
-  },
-  "edge.add"(document, { edge }) {
-    document.edges.set(edge.id, structuredClone(edge));
-    return { op: "edge.remove", id: edge.id };
-  },
-  "edge.remove"(document, { id }) {
-    const edge = need(document.edges, id, "edge");
-    document.edges.delete(id);
-    return { op: "edge.add", edge };
-  },
-};
+const OPERATIONS = Object.fromEntries(
+  [["node", "nodes"], ["edge", "edges"], ["note", "notes"], ["group", "groups"]].flatMap(([kind, map]) => [
+    [`${kind}.add`, (document, operation) => {
+      document[map].set(operation[kind].id, structuredClone(operation[kind]));
+      return { op: `${kind}.remove`, id: operation[kind].id };
+    }],
+    [`${kind}.remove`, (document, { id }) => {
+      const there = need(document[map], id, kind);
+      document[map].delete(id);
+      return { op: `${kind}.add`, [kind]: there };
+    }],
+    [`${kind}.set`, (document, { id, key, value }) => {
+      const there = need(document[map], id, kind);
+      const before = structuredClone(there[key]);
+      if (value === undefined) delete there[key];
+      else there[key] = structuredClone(value);
+      return { op: `${kind}.set`, id, key, value: before };
+    }],
+  ]),
+);
 
 function need(map, id, kind) {
   const found = map.get(id);
@@ -107,9 +104,23 @@ export function freeEdgeId(document, taken = new Set()) {
   }
 }
 
+/** A note's or group's id that is free: note_1, group_2, … */
+export function freeMarkId(map, kind, taken = new Set()) {
+  for (let count = map.size + 1; ; count += 1) {
+    const id = `${kind}_${count}`;
+    if (!map.has(id) && !taken.has(id)) return id;
+  }
+}
+
+/** The group a node is in, or null. */
+export function groupOf(document, nodeId) {
+  for (const group of document.groups.values()) if (group.nodes.includes(nodeId)) return group;
+  return null;
+}
+
 /** A label that no node has yet: "Log", "Log 2", … */
-export function freeLabel(document, title) {
-  const labels = new Set([...document.nodes.values()].map((node) => node.label));
+export function freeLabel(document, title, taken = []) {
+  const labels = new Set([...document.nodes.values()].map((node) => node.label).concat([...taken]));
   for (let count = 1; ; count += 1) {
     const label = count === 1 ? title : `${title} ${count}`;
     if (!labels.has(label)) return label;
@@ -168,20 +179,28 @@ function walk(start, next) {
 
 /** Node ids in run order: sources first, ties by position from left to right, top to bottom. */
 export function runOrder(document) {
-  const waits = new Map([...document.nodes.keys()].map((id) => [id, new Set()]));
-  for (const { source, target } of document.edges.values()) {
-    if (waits.has(target.node) && waits.has(source.node)) waits.get(target.node).add(source.node);
-  }
   const place = (id) => document.nodes.get(id).position ?? [0, 0];
   const before = (a, b) => place(a)[0] - place(b)[0] || place(a)[1] - place(b)[1];
+  const waits = new Map([...document.nodes.keys()].map((id) => [id, 0]));
+  for (const { source, target } of document.edges.values()) {
+    if (waits.has(source.node) && waits.has(target.node)) waits.set(target.node, waits.get(target.node) + 1);
+  }
   const order = [];
-  const left = new Set(waits.keys());
-  while (left.size) {
-    const ready = [...left].filter((id) => [...waits.get(id)].every((dep) => !left.has(dep)));
-    const batch = (ready.length ? ready : [...left]).sort(before);
+  let ready = [...waits.keys()].filter((id) => waits.get(id) === 0);
+  while (waits.size) {
+    // Whatever is on a circle comes last; no circle can be drawn, but a document may hold one.
+    const batch = (ready.length ? ready : [...waits.keys()]).sort(before);
+    ready = [];
     for (const id of batch) {
       order.push(id);
-      left.delete(id);
+      waits.delete(id);
+    }
+    for (const id of batch) {
+      for (const { target } of wiresFrom(document, id)) {
+        if (!waits.has(target.node)) continue;
+        waits.set(target.node, waits.get(target.node) - 1);
+        if (waits.get(target.node) === 0) ready.push(target.node);
+      }
     }
   }
   return order;

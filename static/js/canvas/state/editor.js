@@ -3,9 +3,10 @@
 //
 // Topics: "document" (with {reason}), "selection", "problems", "run", "view" (what is unfolded).
 
-import { addNode, connect, moveNodes, removeCells, renameNode, setField } from "./commands.js";
+import { addNode, connect, moveNodes, removeCells, renameNode, setField, toggleDisabled } from "./commands.js";
 import { parseDocument, runOrder, serialize, touchedAt } from "./document.js";
 import { bounds, nodeShape } from "./geometry.js";
+import { groupBox, noteBox } from "./marks.js";
 import { History } from "./history.js";
 import { Problems } from "./problems.js";
 import { Rules, checkWire } from "./rules.js";
@@ -75,8 +76,15 @@ export class Editor {
     return { x, y, width, height };
   }
 
+  /** The boxes of nodes and notes: what a new thing must not lie on, and what has to be in view. */
   boxes() {
-    return [...this.document.nodes.keys()].map((id) => this.box(id));
+    const nodes = [...this.document.nodes.keys()].map((id) => this.box(id));
+    return [...nodes, ...[...this.document.notes.values()].map(noteBox)];
+  }
+
+  /** The frame of a group; `box(id)` gives other boxes than the document's while they move. */
+  frame(group, box = (id) => this.box(id)) {
+    return groupBox(group, box);
   }
 
   bounds() {
@@ -113,11 +121,17 @@ export class Editor {
   }
 
   undo() {
-    return this.#step(this.history.undo());
+    return this.readOnly ? null : this.#step(this.history.undo());
   }
 
   redo() {
-    return this.#step(this.history.redo());
+    return this.readOnly ? null : this.#step(this.history.redo());
+  }
+
+  /** Make one step of the last two, under one name. */
+  joinLast(label) {
+    this.history.joinLast(label);
+    this.emit("document", { reason: label, changed: true });
   }
 
   #step(label) {
@@ -134,9 +148,15 @@ export class Editor {
   }
 
   remove() {
-    const { nodes, edges } = this.selection;
+    const { nodes, edges, notes } = this.selection;
     if (this.selection.empty) return false;
-    return this.perform(removeCells(this.document, nodes, edges));
+    return this.perform(removeCells(this.document, nodes, edges, notes));
+  }
+
+  /** Disable the nodes, or enable them where all are disabled. Returns the step's words, or null. */
+  toggleDisabled(ids) {
+    const command = toggleDisabled(this.document, ids);
+    return this.perform(command) ? command.label : null;
   }
 
   disconnect(edgeId) {

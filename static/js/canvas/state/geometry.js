@@ -1,5 +1,4 @@
-// Where everything is, in canvas units. The style sheet uses the same heights (canvas.css,
-// "node"), so wires can be drawn and pins be found without asking the page.
+// Where everything is, in canvas units. The style sheet uses the same heights (css/canvas/node.css), so wires can be drawn and pins be found without asking the page.
 
 import { wiresInto } from "./document.js";
 

@@ -15,6 +15,23 @@ export class History {
     this.now = now;
     this.done = [];
     this.undone = [];
+    this.saved = null;
+  }
+
+  /** Where the history stands now, for `markSaved` when what was sent has been saved. */
+  mark() {
+    return { step: this.done.at(-1) ?? null, at: this.done.at(-1)?.at ?? 0 };
+  }
+
+  /** What was there at the mark has been saved: undoing back to it leaves nothing to save. */
+  markSaved(mark = this.mark()) {
+    this.saved = mark;
+  }
+
+  /** Whether the document is what `markSaved` saw. */
+  get atSaved() {
+    const last = this.done.at(-1) ?? null;
+    return this.saved !== null && this.saved.step === last && this.saved.at === (last?.at ?? 0);
   }
 
   /** Perform a command {label, operations, merge?}. Does nothing when it has no operations. */
@@ -29,10 +46,22 @@ export class History {
       last.at = step.at;
     } else {
       this.done.push(step);
-      if (this.done.length > LIMIT) this.done.shift();
+      if (this.done.length > LIMIT && this.done.shift() === this.saved?.step) this.saved = null;
     }
     this.undone = [];
     return true;
+  }
+
+  /** Make one step of the last two, under one name: a move that also spliced. */
+  joinLast(label) {
+    if (this.done.length < 2) return;
+    const last = this.done.pop();
+    const before = this.done.pop();
+    this.done.push({
+      label, merge: null, at: last.at,
+      operations: [...before.operations, ...last.operations],
+      inverses: [...last.inverses, ...before.inverses],
+    });
   }
 
   /** End the merging of the last step: the next change is a step of its own. */

@@ -34,6 +34,20 @@ export class Api {
     return this.#send("PUT", path, body, options);
   }
 
+  /** After a new login the page's token is another one: read it. False while there is no session. */
+  async refresh() {
+    try {
+      const answer = await fetch("/flows", { credentials: "same-origin", cache: "no-store", redirect: "manual", headers: { Accept: "text/html" } });
+      if (!answer.ok) return false;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const token = page.querySelector('meta[name="csrf-token"]')?.content;
+      if (token) this.csrf = token;
+      return Boolean(token);
+    } catch {
+      return false;
+    }
+  }
+
   /** Resolve to {status, etag, body}; throw ApiError. `status` 0 means nobody answered. */
   async #send(method, path, body, { ifMatch, signal } = {}) {
     const headers = { Accept: "application/json", "X-Tacit-Environment": this.environment };

@@ -196,6 +196,13 @@ export class GraphView extends Camera {
     classes.toggle("is-live", Boolean(run) && run.carried(edge) && run.shown(edge.target.node) === "running");
   }
 
+  /** Mark a wire as the one that a node would be spliced into. */
+  markWire(id, on) {
+    const cell = id && this.graph.getCellById(this.#cellId("w", id));
+    const view = cell && this.graph.findViewByCell(cell);
+    view?.container.classList.toggle("is-splice", on);
+  }
+
   /** Show a node at a place that isn't in the document yet (while it is dragged). */
   preview(id, [x, y]) {
     this.graph.getCellById(this.#cellId("n", id))?.setPosition(x, y);

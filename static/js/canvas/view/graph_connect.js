@@ -12,10 +12,13 @@ import { announce } from "./announce.js";
 import { h, icon, replace, s } from "./dom.js";
 
 const STAY = 4000;
+/** A wire that was hardly drawn out is no wire dropped on empty ground. */
+const FAR = 40;
 
 export class Connecting {
-  constructor(view, editor) {
-    Object.assign(this, { view, editor });
+  /** onDropped(end, client): a wire from `end` ({node, port, direction}) was dropped on empty ground. */
+  constructor(view, editor, { onDropped = () => {} } = {}) {
+    Object.assign(this, { view, editor, onDropped });
     this.refusal = h("div", { class: "refusal stage__float", role: "tooltip", hidden: true });
     view.stage.append(this.refusal);
     this.timer = null;
@@ -30,6 +33,7 @@ export class Connecting {
       fromInput: pin.dataset.direction === "in",
       type: pin.dataset.type,
       start: this.#pinCentre(end, pin.dataset.direction),
+      began: { x: event.clientX, y: event.clientY },
       unfolded: new Set(),
       target: null,
     };
@@ -40,7 +44,7 @@ export class Connecting {
     this.#follow(drag, event);
     return {
       move: (next) => this.#follow(drag, next),
-      up: () => this.#drop(drag),
+      up: (last) => this.#drop(drag, last),
       cancel: () => this.#end(drag),
     };
   }
@@ -146,10 +150,16 @@ export class Connecting {
     pin?.classList.add(state === "no" ? "is-no" : "is-target");
   }
 
-  #drop(drag) {
+  #drop(drag, event) {
     const { target } = drag;
     this.#end(drag);
-    if (!target) return;
+    if (!target) {
+      const over = document.elementFromPoint(event.clientX, event.clientY);
+      const empty = this.view.stage.contains(over) && !over.closest(".node, .stage__float");
+      const far = Math.hypot(event.clientX - drag.began.x, event.clientY - drag.began.y) > FAR;
+      if (empty && far) this.onDropped({ ...drag.from, direction: drag.fromInput ? "in" : "out" }, { x: event.clientX, y: event.clientY });
+      return;
+    }
     if (target.verdict.ok) {
       this.editor.connect(target.source, target.target);
       announce(`Connected ${nameOf(this.editor, target.source)} to ${nameOf(this.editor, target.target)}.`);

@@ -1,24 +1,30 @@
 // Gestures on the stage: select, move, box select, pan, zoom, pinch. Wires: graph_connect.js.
 //
-// Left button on a node moves it (20 px grid, Alt places freely), on empty ground draws a box;
-// middle button, Space and one finger pan; wheel pans, Ctrl+wheel and two fingers zoom.
+// Left button on a node, note or a group's title moves it (moving.js), on empty ground draws a box;
+// middle button, Space and one finger pan; wheel pans, Ctrl+wheel and two fingers zoom. A double
+// click adds on empty ground, renames a node or group, writes in a note.
 
-import { GRID, overlaps } from "../state/geometry.js";
+import { overlaps } from "../state/geometry.js";
+import { noteBox } from "../state/marks.js";
 import { h } from "./dom.js";
+import { moving } from "./moving.js";
 
 const CLICK = 4;
 
+const NO_GROUND = { preview() {}, guides() {} };
+
 /**
- * `connecting` is graph_connect.js's (null where nothing can be wired); `onOpen(id)` is called when a
- * node is clicked; `embedded` leaves the plain wheel to the page around the stage.
+ * `connecting` is graph_connect.js's (null where nothing can be wired); `ground` draws notes and
+ * groups; `onOpen(id)` is called when a node is clicked, `onDouble(what, client)` after a double
+ * click on {node}, {note}, {group} or {}; `embedded` leaves the plain wheel to the page around.
  */
-export function bindPointer(view, editor, connecting, { onOpen = () => {}, embedded = false } = {}) {
+export function bindPointer(view, editor, connecting, { ground = NO_GROUND, onOpen = () => {}, onDouble = () => {}, embedded = false } = {}) {
   const { stage } = view;
   const fingers = new Map();
   const gesture = { now: null, space: false };
 
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.closest(".stage__float, .flag, .node__fold")) return;
+    if (event.target.closest(".stage__float, .flag, .node__fold, input, textarea")) return;
     if (event.pointerType === "touch") {
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
       if (fingers.size === 2) return begin(pinch(view, fingers), event);
@@ -27,11 +33,23 @@ export function bindPointer(view, editor, connecting, { onOpen = () => {}, embed
     const pin = event.target.closest(".pin");
     const node = event.target.closest(".node");
     const wire = event.target.closest("[data-edge-id]");
+    const note = event.target.closest(".note")?.dataset.noteId;
+    const title = event.target.closest(".group__title");
     const pan = event.button === 1 || gesture.space;
     if (pan) return begin(panning(view, event), event);
     if (event.button !== 0) return;
     if (pin && !editor.readOnly) return begin(connecting.begin(pin, event), event);
-    if (node) return begin(moving(view, editor, node.dataset.nodeId, event, onOpen), event);
+    const held = { view, editor, ground, event };
+    if (node) return begin(moving({ ...held, grabbed: { node: node.dataset.nodeId }, onOpen }), event);
+    if (note && event.target.closest(".note__grip") && !editor.readOnly) return begin(ground.resizing(note, event), event);
+    if (note) {
+      event.target.closest(".note").focus({ preventScroll: true });
+      return begin(moving({ ...held, grabbed: { note } }), event);
+    }
+    if (title) {
+      const { nodes } = editor.document.groups.get(title.parentElement.dataset.groupId);
+      return begin(moving({ ...held, grabbed: { node: nodes[0] }, only: nodes }), event);
+    }
     if (wire) return selectWire(view, editor, wire.dataset.edgeId, event);
     stage.focus({ preventScroll: true });
     const touch = event.pointerType === "touch" || editor.readOnly;
@@ -58,6 +76,16 @@ export function bindPointer(view, editor, connecting, { onOpen = () => {}, embed
   };
   stage.addEventListener("pointerup", finish("up"));
   stage.addEventListener("pointercancel", finish("cancel"));
+
+  stage.addEventListener("dblclick", (event) => {
+    // The stage has captured the pointer, so what lies under it has to be asked for.
+    const under = document.elementFromPoint(event.clientX, event.clientY);
+    if (editor.readOnly || !under || under.closest(".stage__float, .flag, .node__fold, .pin, input, textarea")) return;
+    onDouble({
+      node: under.closest(".node")?.dataset.nodeId, note: under.closest(".note")?.dataset.noteId,
+      group: under.closest(".group__title")?.parentElement.dataset.groupId, edge: under.closest("[data-edge-id]")?.dataset.edgeId,
+    }, { x: event.clientX, y: event.clientY });
+  });
 
   stage.addEventListener(
     "wheel",
@@ -128,41 +156,6 @@ function pinch(view, fingers) {
   };
 }
 
-function moving(view, editor, id, event, onOpen) {
-  const add = event.shiftKey || event.ctrlKey || event.metaKey;
-  const already = editor.selection.nodes.has(id);
-  if (add) editor.toggle({ node: id });
-  else if (!already) editor.select({ nodes: [id] });
-  view.focusNode(id);
-  const from = view.toGraph({ x: event.clientX, y: event.clientY });
-  const starts = new Map([...editor.selection.nodes].map((nodeId) => [nodeId, editor.document.nodes.get(nodeId).position]));
-  const anchor = starts.get(id);
-  let moves = null;
-  const show = (positions) => {
-    for (const [nodeId, position] of positions) view.preview(nodeId, position);
-  };
-  return {
-    move(next) {
-      const away = Math.hypot(next.clientX - event.clientX, next.clientY - event.clientY);
-      if (editor.readOnly || !anchor || (!moves && away < CLICK)) return;
-      const to = view.toGraph({ x: next.clientX, y: next.clientY });
-      const free = { x: anchor[0] + to.x - from.x, y: anchor[1] + to.y - from.y };
-      const snap = (value) => (next.altKey ? Math.round(value) : Math.round(value / GRID) * GRID);
-      const [dx, dy] = [snap(free.x) - anchor[0], snap(free.y) - anchor[1]];
-      moves = new Map([...starts].map(([nodeId, [x, y]]) => [nodeId, [x + dx, y + dy]]));
-      show(moves);
-    },
-    up() {
-      if (moves) editor.move(moves);
-      else if (already && !add) editor.select({ nodes: [id] });
-      if (!moves && !add) onOpen(id);
-    },
-    cancel() {
-      if (moves) show(starts);
-    },
-  };
-}
-
 function boxing(view, editor, event) {
   const { stage } = view;
   const frame = h("div", { class: "boxsel" });
@@ -186,7 +179,8 @@ function boxing(view, editor, event) {
         width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y),
       };
       const hit = [...editor.document.nodes.keys()].filter((id) => overlaps(editor.box(id), box));
-      editor.select({ nodes: [...kept, ...hit] });
+      const notes = [...editor.document.notes.values()].filter((note) => overlaps(noteBox(note), box)).map(({ id }) => id);
+      editor.select({ nodes: [...kept, ...hit], notes });
     },
     up() {
       frame.remove();

@@ -8,13 +8,14 @@ import { fieldValue } from "../state/catalog.js";
 import { wiresFrom, wiresInto } from "../state/document.js";
 import { fieldEditor } from "./fields.js";
 import { h, icon, replace, setAttribute } from "./dom.js";
-import { drawOutline } from "./outline.js";
 import { drawLastRun } from "./node_run.js";
+import { drawOutline } from "./outline.js";
+import { policyFields, policyValue } from "./policies.js";
 import { tile } from "./node_element.js";
 import { pinGlyph } from "./pins.js";
 
 export class Inspector {
-  /** actions: {connectFrom(end, anchor), connectInto(end, anchor), select(id), close()} */
+  /** actions: {connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
   constructor(root, editor, { secrets, actions }) {
     Object.assign(this, { root, editor, secrets, actions });
     this.tab = "configure";
@@ -31,11 +32,21 @@ export class Inspector {
     if (!node) {
       this.signature = null;
       this.editors.clear();
-      return drawOutline(this.root, this.editor, this.actions);
+      return this.#outlineSoon();
     }
     const signature = this.#structure(node);
     if (signature !== this.signature) this.#build(node, signature);
     this.#update(node);
+  }
+
+  /** The outline is drawn once a frame, however much changes: a box select changes a lot. */
+  #outlineSoon() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      if (!this.editor.selection.single) drawOutline(this.root, this.editor, this.actions);
+    });
   }
 
   #structure(node) {
@@ -79,6 +90,14 @@ export class Inspector {
       h("div", { class: "grow" }, h("h2", { class: "sr" }, node.label), label, h("small", {}, node.component)),
       h(
         "button",
+        {
+          type: "button", class: "btn btn--ghost btn--icon btn--s", "aria-label": "More for this node", "aria-haspopup": "menu", dataset: { testid: "node-menu" },
+          on: { click: (event) => this.actions.menu(node.id, event.currentTarget) },
+        },
+        icon("ellipsis"),
+      ),
+      h(
+        "button",
         { type: "button", class: "btn btn--ghost btn--icon btn--s", "aria-label": "Close inspector", on: { click: () => this.actions.close() } },
         icon("x"),
       ),
@@ -110,6 +129,7 @@ export class Inspector {
     if (!item) form.append(h("p", { class: "banner banner--warn" }, `The component ${node.component} isn't installed here. The node and its wires are kept as they are.`));
     for (const field of this.editor.catalog.fields(node)) form.append(this.#field(node, field));
     form.append(this.#inputs(node), this.#outputs(node));
+    if (item && this.editor.catalog.policies.length) form.append(policyFields(this, node));
     if (item?.handles_secrets) form.append(sealed());
     return form;
   }
@@ -217,8 +237,8 @@ export class Inspector {
     const item = this.editor.catalog.find(node.component);
     const label = this.root.querySelector("#insp-label");
     if (label && document.activeElement !== label) label.value = node.label;
-    for (const [name, { editor, error }] of this.editors) {
-      editor.set(fieldValue(item, node, name));
+    for (const [name, { editor, error, policy }] of this.editors) {
+      editor.set(policy ? policyValue(this.editor.catalog, node, name) : fieldValue(item, node, name));
       const problem = this.editor.problems.at(node.id, name);
       error.hidden = !problem;
       error.classList.toggle("field__error--warn", problem?.severity === "warning");

@@ -1,28 +1,30 @@
-// The keyboard. Single letters work only while focus is on the canvas, never in a field.
+// The keyboard. Single letters work only while focus is on the canvas or the outline, never in a
+// field; they can be switched off in the table (`?`).
 
 import { GRID } from "../state/geometry.js";
-import { runOrder } from "../state/document.js";
+import { along } from "../state/rewire.js";
 import { announce } from "./announce.js";
-import { h, replace } from "./dom.js";
+import { lettersOn, showTable } from "./keys_table.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const TABLE = [
-  ["N or /", "Search nodes to add"], ["R", "Run"], ["C", "Wire from the focused node"],
-  ["Tab, Shift Tab", "Next, previous node in run order"], ["Arrows", "Move the node (Shift: further)"],
-  ["Enter", "Open the inspector"], ["Delete", "Delete the selection"], ["Ctrl Z, Ctrl Shift Z", "Undo, redo"],
-  ["Ctrl A", "Select all"], ["F2", "Rename"], ["Ctrl S", "Save now"], ["F or 1", "Fit the flow"], ["+, -, 0", "Zoom in, out, 100%"],
-  ["P", "Next problem"], ["Space drag", "Pan"], ["Esc", "Cancel, deselect, close"], ["?", "This table"],
-];
 
-export function bindKeys({ editor, view, stage, pointer, palette, connectList, problems, inspector, running, save, dialog }) {
-  const focused = () => document.activeElement?.closest?.(".node")?.dataset.nodeId ?? editor.selection.single;
-  const onCanvas = () => stage.contains(document.activeElement) || document.activeElement === document.body;
+export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, menu, palette, connectList, problems, inspector, running, save, dialog, outline }) {
+  const at = () => document.activeElement;
+  const focused = () => at()?.closest?.(".node")?.dataset.nodeId ?? at()?.closest?.("[data-outline]")?.dataset.outline ?? editor.selection.single;
+  const onCanvas = () => stage.contains(at()) || at() === document.body || Boolean(at()?.closest?.(".outline"));
+  const selectFocused = () => {
+    if (focused() && !editor.selection.nodes.has(focused()) && (editor.selection.empty || at()?.closest?.("[data-outline]"))) editor.select({ nodes: [focused()] });
+  };
+  const anchor = () => (at()?.closest?.("[data-outline]") ?? view.elements.get(focused()));
 
   const letters = {
-    n: () => palette.focus(),
+    n: () => quick.add(pointerOr(stage)),
+    "shift+n": () => acts.note(),
     "/": () => palette.focus(),
     r: () => running.start(),
-    c: () => focused() && connectList.fromNode(focused(), view.elements.get(focused())),
+    c: () => focused() && connectList.fromNode(focused(), anchor()),
+    d: () => (selectFocused(), acts.disable()),
+    o: () => outline(),
     f: () => view.fit(),
     1: () => view.fit(),
     0: () => view.zoomTo(1),
@@ -34,16 +36,18 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || dialog.open || connectList.open) return;
+    if (event.defaultPrevented || dialog.open || connectList.open || quick.open || menu.open) return;
     const typing = event.target.matches?.("input, textarea, select, [contenteditable]");
     if (event.ctrlKey || event.metaKey) return command(event, typing);
-    if (typing || event.altKey) return;
+    if (typing) return;
+    if (event.altKey) return alternative(event);
     if (event.key === "Escape") return escape(event);
     if (!onCanvas()) return;
     if (event.key === " " && !event.target.closest("button, a")) return (event.preventDefault(), pointer.setSpace(true));
     if (canvasKey(event)) event.preventDefault();
   });
   document.addEventListener("keyup", (event) => event.key === " " && pointer.setSpace(false));
+  window.addEventListener("blur", () => pointer.setSpace(false));
 
   function command(event, typing) {
     const key = event.key.toLowerCase();
@@ -52,9 +56,29 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
     if (key === "s") save();
     else if (redo) step(editor.redo(), "Redone");
     else if (key === "z") step(editor.undo(), "Undone");
-    else if (key === "a" && onCanvas()) editor.select({ nodes: editor.document.nodes.keys(), edges: editor.document.edges.keys() });
+    else if (key === "f" && !event.shiftKey) quick.find();
+    else if (!onCanvas()) return;
+    else if (key === "a") editor.select({ nodes: editor.document.nodes.keys(), edges: editor.document.edges.keys(), notes: editor.document.notes.keys() });
+    else if (key === "d") (selectFocused(), acts.duplicate());
+    else if (key === "g") (selectFocused(), event.shiftKey ? acts.ungroup() : acts.group());
     else return;
     event.preventDefault();
+  }
+
+  function alternative(event) {
+    if (event.shiftKey && event.code === "KeyT" && onCanvas()) acts.tidy();
+    else if (ARROWS[event.key] && onCanvas() && focused()) goAlong(event.key);
+    else return;
+    event.preventDefault();
+  }
+
+  function goAlong(arrow) {
+    const next = along(editor.document, focused(), arrow);
+    if (!next) return announce("No wire leads there.");
+    editor.select({ nodes: [next] });
+    view.reveal(next);
+    view.focusNode(next);
+    return announce(editor.document.nodes.get(next).label);
   }
 
   function step(label, word) {
@@ -62,21 +86,24 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
   }
 
   function canvasKey(event) {
-    if (event.key === "Tab") return walk(event.shiftKey ? -1 : 1);
-    if (ARROWS[event.key]) return nudge(ARROWS[event.key], event.shiftKey ? 5 : 1);
-    if (event.key === "Delete" || event.key === "Backspace") return remove();
-    if (event.key === "Enter") return open(event);
-    if (event.key === "F2") return inspector.rename(focused());
-    const act = letters[event.key.toLowerCase()];
+    const inOutline = Boolean(at()?.closest?.(".outline"));
+    if (event.key === "Tab") return !inOutline && walk(event.shiftKey ? -1 : 1);
+    if (ARROWS[event.key]) return inOutline ? false : nudge(ARROWS[event.key], event.shiftKey ? 5 : 1);
+    if (event.key === "Delete" || event.key === "Backspace") return (selectFocused(), acts.remove());
+    if (event.key === "Enter") return !inOutline && open(event);
+    if (event.key === "F2") return rename();
+    if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return inspector.menu(focused(), anchor());
+    if (!lettersOn()) return false;
+    const act = letters[event.shiftKey && event.key === "N" ? "shift+n" : event.key.toLowerCase()];
     act?.();
     return Boolean(act);
   }
 
   function walk(direction) {
-    const order = runOrder(editor.document);
-    const at = order.indexOf(document.activeElement?.closest?.(".node")?.dataset.nodeId);
-    if (at === -1) return false;
-    const next = order[at + direction];
+    const order = editor.order();
+    const index = order.indexOf(at()?.closest?.(".node")?.dataset.nodeId);
+    if (index === -1) return false;
+    const next = order[index + direction];
     if (!next) return false;
     editor.select({ nodes: [next] });
     view.reveal(next);
@@ -85,28 +112,27 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
   }
 
   function nudge([x, y], times) {
-    const ids = editor.selection.nodes.size ? [...editor.selection.nodes] : focused() ? [focused()] : [];
-    if (!ids.length || editor.readOnly) return false;
+    const { nodes, notes } = editor.selection;
+    const ids = nodes.size || notes.size ? [...nodes] : focused() ? [focused()] : [];
+    if ((!ids.length && !notes.size) || editor.readOnly) return false;
     const by = GRID * times;
-    const moves = new Map(ids.map((id) => {
-      const [left, top] = editor.document.nodes.get(id).position;
+    const moved = (map, list) => new Map([...list].map((id) => {
+      const [left, top] = map.get(id).position;
       return [id, [left + x * by, top + y * by]];
     }));
-    editor.move(moves, { merge: `nudge ${ids.join()}` });
+    editor.move(moved(editor.document.nodes, ids), { notes: moved(editor.document.notes, notes), merge: `nudge ${ids.join()}` });
     return true;
   }
 
-  function remove() {
-    const id = document.activeElement?.closest?.(".node")?.dataset.nodeId;
-    if (editor.selection.empty && id) editor.select({ nodes: [id] });
-    const count = editor.selection.nodes.size + editor.selection.edges.size;
-    if (!editor.remove()) return false;
-    announce(`Deleted ${count === 1 ? "it" : `${count} things`}. Ctrl Z brings it back.`);
-    stage.focus({ preventScroll: true });
-    return true;
+  function rename() {
+    const note = at()?.closest?.(".note")?.dataset.noteId;
+    if (note) return (ground.editNote(note), true);
+    return inspector.rename(focused());
   }
 
   function open(event) {
+    const note = event.target.closest(".note")?.dataset.noteId;
+    if (note) return (ground.editNote(note), true);
     const id = event.target.closest(".node")?.dataset.nodeId;
     if (!id || event.target.closest("button")) return false;
     editor.select({ nodes: [id] });
@@ -121,14 +147,12 @@ export function bindKeys({ editor, view, stage, pointer, palette, connectList, p
   }
 }
 
-/** Show the table of shortcuts. */
-export function showTable(dialog) {
-  const close = h("button", { type: "button", class: "btn", on: { click: () => dialog.close() } }, "Close");
-  replace(
-    dialog,
-    h("div", { class: "dialog__head" }, h("h2", {}, "Keyboard shortcuts")),
-    h("div", { class: "dialog__body" }, h("dl", { class: "keys" }, TABLE.flatMap(([keys, text]) => [h("dt", {}, keys.split(", ").map((key) => h("kbd", {}, key))), h("dd", {}, text)]))),
-    h("div", { class: "dialog__foot" }, h("p", { class: "field__help grow" }, "Single letters work while focus is on the canvas."), close),
-  );
-  dialog.showModal();
+let last = null;
+document.addEventListener("pointermove", (event) => (last = { x: event.clientX, y: event.clientY }), { passive: true });
+
+/** Where the pointer is, when it is over the stage; else the stage's middle. */
+export function pointerOr(stage) {
+  const rect = stage.getBoundingClientRect();
+  const inside = last && last.x > rect.left && last.x < rect.right && last.y > rect.top && last.y < rect.bottom;
+  return inside ? { ...last } : { x: rect.left + rect.width / 2, y: rect.top + rect.height / 2 };
 }

@@ -3,27 +3,35 @@
 
 import { Catalog } from "../state/catalog.js";
 import { Editor } from "../state/editor.js";
-import { GRID, freePlace } from "../state/geometry.js";
+import { bindActs, menuItems } from "./acts.js";
 import { announce, announceIn } from "./announce.js";
 import { Api } from "./api.js";
+import { bindBanner } from "./banner.js";
+import { bindClipboard } from "./clip.js";
 import { ConnectList } from "./connect_list.js";
-import { fillIcons, h, icon, replace } from "./dom.js";
+import { fillIcons } from "./dom.js";
 import { Drawer } from "./drawer.js";
+import { GraphView } from "./graph.js";
 import { Connecting } from "./graph_connect.js";
 import { bindPointer } from "./graph_pointer.js";
-import { GraphView } from "./graph.js";
+import { Ground } from "./ground.js";
 import { Inspector } from "./inspector.js";
-import { bindKeys, showTable } from "./keys.js";
+import { bindKeys, pointerOr } from "./keys.js";
+import { showTable } from "./keys_table.js";
+import { Menu } from "./menu.js";
 import { bindMinimap } from "./minimap.js";
 import { bindPalette } from "./palette.js";
+import { bindPanels } from "./panels.js";
+import { bindPlacing } from "./placing.js";
 import { ProblemsPanel } from "./problems_panel.js";
+import { QuickAdd } from "./quick_add.js";
 import { bindRemedies } from "./remedies.js";
 import { Running } from "./running.js";
 import { bindSaving } from "./saving.js";
 import { Secrets } from "./secrets.js";
 import { bindToolbar, drawEmpty } from "./toolbar.js";
 
-const NEW = { width: 204, height: 130 };
+const SMALL = "(max-width: 760px)";
 const root = document.getElementById("editor");
 const find = (selector) => root.querySelector(selector);
 const hook = (name) => find(`[data-testid="${name}"]`);
@@ -32,33 +40,33 @@ async function open() {
   fillIcons(root);
   announceIn(hook("announce"));
   const api = Api.ofPage();
+  const banner = bindBanner(find("[data-banner]"));
   try {
     const [components, flow] = await Promise.all([api.get("/components"), api.get(`/flows/${root.dataset.flowId}`)]);
-    build(api, new Catalog(components.body), flow);
+    build(api, banner, new Catalog(components.body), flow);
   } catch (error) {
-    failed(error);
+    banner.show("bad", "The flow couldn't be opened.", error.message, [banner.button("again", "Load again", () => location.reload())]);
   }
 }
 
-function failed(error) {
-  const banner = find("[data-banner]");
-  banner.className = "ed-banner banner banner--bad";
-  const again = h("button", { type: "button", class: "btn btn--s", on: { click: () => location.reload() } }, "Load again");
-  replace(banner, icon("octagon-alert"), h("div", { class: "grow" }, h("strong", {}, "The flow couldn't be opened."), h("p", {}, error.message)), again);
-  banner.hidden = false;
-}
-
-function build(api, catalog, { body: flow, etag }) {
+function build(api, banner, catalog, { body: flow, etag }) {
   const stage = hook("canvas");
-  const readOnly = root.dataset.editable === "false";
-  const editor = new Editor({ graph: flow.graph, problems: flow.problems, catalog, readOnly });
+  const mayEdit = root.dataset.editable !== "false";
+  const small = matchMedia(SMALL);
+  const editor = new Editor({ graph: flow.graph, problems: flow.problems, catalog, readOnly: !mayEdit || small.matches });
   const secrets = new Secrets(api);
   const view = new GraphView(stage, editor);
-  const connecting = new Connecting(view, editor);
+  const ground = new Ground(view, editor);
+  const connecting = new Connecting(view, editor, { onDropped: (end, client) => quick.forWire(end, client) });
   const connectList = new ConnectList(hook("connect-list"), editor);
+  const menu = new Menu(hook("menu"));
+  const sides = bindPanels(root);
 
   const panels = {
-    open: () => root.classList.add("shows-inspector"),
+    open: () => {
+      sides.show("inspector");
+      root.classList.add("shows-inspector");
+    },
     close: () => {
       root.classList.remove("shows-inspector");
       editor.select({});
@@ -69,13 +77,58 @@ function build(api, catalog, { body: flow, etag }) {
     view.reveal(id);
     view.focusNode(id);
   };
+  const rename = (id) => {
+    if (!id) return false;
+    editor.select({ nodes: [id] });
+    panels.open();
+    hook("node-label").select();
+    return true;
+  };
+  const place = bindPlacing(editor, view);
+  let clip = null;
+  const pages = {
+    view, ground, stage, connectList, rename,
+    clip: () => clip,
+    open: (id) => {
+      editor.select({ nodes: [id] });
+      panels.open();
+      inspector.focusField();
+    },
+  };
+  const acts = bindActs(editor, pages);
+  const quick = new QuickAdd(hook("quick-add"), editor, { place, goTo, reveal: (id) => view.reveal(id), replace: acts.replace });
+  pages.quick = quick;
+  const showMenu = (node, at) => {
+    if (node && !editor.selection.nodes.has(node)) editor.select({ nodes: [node] });
+    const name = node ? editor.document.nodes.get(node).label : editor.selection.empty ? "Canvas" : "Selection";
+    menu.show(menuItems(editor, acts, { pages, at, node }), at, name);
+    return true;
+  };
+  const menuAt = (id, element) => {
+    const rect = element?.getBoundingClientRect();
+    return showMenu(id, rect ? { x: rect.left, y: rect.bottom + 4 } : pointerOr(stage));
+  };
+  const onCanvas = () => stage.contains(document.activeElement) || document.activeElement === document.body || Boolean(document.activeElement?.closest?.(".outline"));
+  clip = bindClipboard({
+    editor, onCanvas,
+    environment: api.environment,
+    pointer: () => {
+      const { x, y } = view.toGraph(pointerOr(stage));
+      return [x, y];
+    },
+    notice: (text) => {
+      announce(text);
+      banner.show("warn", "Pasted from elsewhere", text, [banner.button("close", "Close", () => banner.hide("notice"))], "notice");
+    },
+  });
+
   const inspector = new Inspector(hook("inspector"), editor, {
     secrets,
     actions: {
       connectFrom: (end, anchor) => connectList.fromOutput(end, anchor),
       connectInto: (end, anchor) => connectList.intoInput(end, anchor),
-      select: goTo,
-      close: panels.close,
+      connectNode: (id, anchor) => connectList.fromNode(id, anchor),
+      select: goTo, close: panels.close, menu: menuAt, quickAdd: (anchor) => quick.add(anchor), acts: () => acts,
     },
   });
   const jump = (problem) => {
@@ -85,9 +138,73 @@ function build(api, catalog, { body: flow, etag }) {
     inspector.focusField(problem.field ?? problem.port);
   };
   const openSecrets = () => hook("inspector").querySelector('[data-testid="secret-picker"]')?.click();
-  const remedy = bindRemedies({ editor, jump, openSecrets });
+  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)) });
   const problems = new ProblemsPanel(hook("problems"), find("#problems-list"), editor, { jump, remedy });
-  const pointer = bindPointer(view, editor, connecting, { onOpen: panels.open });
+  const pointer = bindPointer(view, editor, connecting, {
+    ground,
+    onOpen: () => root.classList.add("shows-inspector"),
+    onDouble: ({ node, note, group, edge }, client) => {
+      if (node) rename(node);
+      else if (note) ground.editNote(note);
+      else if (group) ground.renameGroup(group);
+      else if (!edge) quick.add(client);
+    },
+  });
+  bindStage({ stage, editor, problems, showMenu });
+
+  const palette = bindPalette(find(".palette"), editor, {
+    stage,
+    place: (component, client) => {
+      place(component, client);
+      palette.clear();
+      root.classList.remove("shows-palette");
+    },
+  });
+  const showPalette = () => {
+    sides.show("palette");
+    root.classList.add("shows-palette");
+    palette.focus();
+  };
+  drawEmpty(find("[data-empty]"), editor, place);
+
+  const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner });
+  const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy });
+  const running = new Running({
+    api, editor, autosave, drawer, view, flow, button: hook("run"),
+    allowed: root.dataset.runnable !== "false",
+    onRefused: (error) => {
+      announce(`The run didn't start. ${error.message}`);
+      if (error.problems?.length) problems.toggle(true);
+      else banner.show("bad", "The run didn't start.", error.message, [banner.button("close", "Close", () => banner.hide())]);
+    },
+  });
+  bindToolbar(root, { editor, view, flow, keys: () => showTable(find("[data-keys-dialog]")), showPalette, panels });
+  bindMinimap(hook("minimap"), view, editor);
+  bindKeys({
+    editor, view, ground, stage, pointer, acts, quick, menu, connectList, problems, running,
+    palette: { focus: showPalette },
+    inspector: { open: () => (panels.open(), inspector.focusField()), rename, menu: menuAt, close: panels.close },
+    outline: () => {
+      editor.select({});
+      panels.open();
+      requestAnimationFrame(() => requestAnimationFrame(() => hook("inspector").querySelector("[data-outline]")?.focus()));
+    },
+    save: () => autosave.flush().then((done) => announce(done ? "Saved." : "Not saved yet.")),
+    dialog: find("[data-keys-dialog]"),
+  });
+  small.addEventListener("change", () => {
+    editor.readOnly = !mayEdit || small.matches;
+    editor.emit("selection");
+  });
+  view.fit();
+  secrets.load();
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("node")) jump({ node: asked.get("node"), field: asked.get("field") });
+  root.dataset.ready = "true";
+}
+
+/** What the stage itself is told: flags, folds, focus, and the menu. */
+function bindStage({ stage, editor, problems, showMenu }) {
   stage.addEventListener("click", (event) => {
     const flag = event.target.closest(".flag");
     const fold = event.target.closest("[data-unfold]");
@@ -98,90 +215,17 @@ function build(api, catalog, { body: flow, etag }) {
     const id = event.target.closest?.(".node")?.dataset.nodeId;
     if (id && event.target.matches(".node:focus-visible") && !editor.selection.nodes.has(id)) editor.select({ nodes: [id] });
   });
-
-  const place = (component, client) => placeNode({ editor, view, component, client });
-  const palette = bindPalette(find(".palette"), editor, {
-    stage,
-    place: (component, client) => {
-      place(component, client);
-      palette.clear();
-      root.classList.remove("shows-palette");
-    },
+  stage.addEventListener("contextmenu", (event) => {
+    if (event.target.closest(".stage__float, input, textarea")) return;
+    event.preventDefault();
+    const node = event.target.closest(".node")?.dataset.nodeId ?? null;
+    const edge = event.target.closest("[data-edge-id]")?.dataset.edgeId;
+    const note = event.target.closest(".note")?.dataset.noteId;
+    if (edge) editor.select({ edges: [edge] });
+    else if (note) editor.select({ notes: [note] });
+    else if (!node) editor.select({});
+    showMenu(node, { x: event.clientX, y: event.clientY });
   });
-  const showPalette = () => {
-    root.classList.add("shows-palette");
-    palette.focus();
-  };
-  drawEmpty(find("[data-empty]"), editor, place);
-
-  const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner: find("[data-banner]") });
-  const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy });
-  const running = new Running({
-    api, editor, autosave, drawer, view, flow, button: hook("run"),
-    allowed: root.dataset.runnable !== "false",
-    onRefused: (error) => {
-      announce(`The run didn't start. ${error.message}`);
-      if (error.problems?.length) problems.toggle(true);
-      else failedToStart(error);
-    },
-  });
-  bindToolbar(root, { editor, view, flow, keys: () => showTable(find("[data-keys-dialog]")), showPalette, panels });
-  bindMinimap(hook("minimap"), view, editor);
-  bindKeys({
-    editor, view, stage, pointer, connectList, problems, running,
-    palette: { focus: showPalette },
-    inspector: {
-      open: () => (panels.open(), inspector.focusField()),
-      rename(id) {
-        if (!id) return false;
-        editor.select({ nodes: [id] });
-        panels.open();
-        hook("node-label").select();
-        return true;
-      },
-      close: panels.close,
-    },
-    save: () => autosave.flush().then((done) => announce(done ? "Saved." : "Not saved yet.")),
-    dialog: find("[data-keys-dialog]"),
-  });
-  view.fit();
-  secrets.load();
-  const asked = new URLSearchParams(location.search);
-  if (asked.has("node")) jump({ node: asked.get("node"), field: asked.get("field") });
-  root.dataset.ready = "true";
-}
-
-function failedToStart(error) {
-  const banner = find("[data-banner]");
-  banner.className = "ed-banner banner banner--bad";
-  const close = h("button", { type: "button", class: "btn btn--s", on: { click: () => (banner.hidden = true) } }, "Close");
-  replace(banner, icon("octagon-alert"), h("div", { class: "grow" }, h("strong", {}, "The run didn't start."), h("p", {}, error.message)), close);
-  banner.hidden = false;
-}
-
-/** Add a node where it was dropped; else to the right of the selected one, or at the centre. */
-function placeNode({ editor, view, component, client }) {
-  if (editor.readOnly) return null;
-  const id = editor.add(component, client ? dropped(view.toGraph(client)) : beside(editor, view));
-  if (!client) view.reveal(id);
-  view.focusNode(id);
-  announce(`Added ${editor.document.nodes.get(id).label}.`);
-  return id;
-}
-
-function dropped({ x, y }) {
-  return [x - NEW.width / 2, y - 24].map((value) => Math.round(value / GRID) * GRID);
-}
-
-function beside(editor, view) {
-  const after = editor.selection.single ?? (editor.document.nodes.size === 1 ? [...editor.document.nodes.keys()][0] : null);
-  if (after) {
-    const box = editor.box(after);
-    return freePlace(editor.boxes(), { x: box.x + box.width + 5 * GRID, y: box.y }, NEW);
-  }
-  const seen = view.visible();
-  const corner = { x: seen.x + (seen.width - NEW.width) / 2, y: seen.y + (seen.height - NEW.height) / 2 };
-  return freePlace(editor.boxes(), corner, NEW);
 }
 
 open();

@@ -131,11 +131,13 @@ function foot() {
 function drawState(element, { node, selected, state = "idle", elapsed, wiredIn, wiredOut, flag }) {
   for (const name of Object.keys(STATES)) element.classList.toggle(`is-${name}`, name === state);
   element.classList.toggle("is-selected", Boolean(selected));
+  element.classList.toggle("is-disabled", Boolean(node.disabled));
   element.classList.toggle("has-error", flag?.severity === "error");
-  const [symbol, word] = STATES[state] ?? STATES.idle;
+  const [symbol, word] = node.disabled && state === "idle" ? ["power", "Disabled"] : (STATES[state] ?? STATES.idle);
   const place = element.querySelector(".node__state");
-  if (place.dataset.state !== state) {
+  if (place.dataset.state !== state || place.word !== word) {
     place.dataset.state = state;
+    place.word = word;
     replace(place, icon(symbol, "xs", state === "running" ? "spin" : ""), h("span", {}, word));
   }
   element.querySelector(".node__foot .t").textContent = durationText(elapsed);
@@ -144,7 +146,7 @@ function drawState(element, { node, selected, state = "idle", elapsed, wiredIn, 
     pin.classList.toggle("on", (pin.dataset.direction === "in" ? wiredIn : wiredOut).has(name));
   }
   const parts = [node.label];
-  if (state !== "idle") parts.push(word.toLowerCase());
+  if (state !== "idle" || node.disabled) parts.push(word.toLowerCase());
   if (flag) parts.push(counted(flag.count, flag.severity));
   element.setAttribute("aria-label", parts.join(", "));
   setAttribute(element, "aria-current", selected ? "true" : null);

@@ -6,8 +6,9 @@ import { announce } from "./announce.js";
 
 const BESIDE = 300;
 
-/** Returns remedy(problem). `jump(problem)` shows a problem's place, `openSecrets()` its picker. */
-export function bindRemedies({ editor, jump, openSecrets }) {
+/** Returns remedy(problem). `jump(problem)` shows a problem's place, `openSecrets()` its picker,
+ * `replace(node)` asks for another component. */
+export function bindRemedies({ editor, jump, openSecrets, replace }) {
   const actions = {
     remap_secret(problem) {
       jump({ ...problem, field: "secretName" });
@@ -23,6 +24,7 @@ export function bindRemedies({ editor, jump, openSecrets }) {
     enable_node(problem, { target }) {
       editor.perform({ label: "enable node", operations: [{ op: "node.set", id: target, key: "disabled", value: undefined }] });
     },
+    replace_node: (problem) => replace(problem.node),
     add_node: (problem, { component }) => addBefore(editor, problem, component),
   };
   return (problem) => {
