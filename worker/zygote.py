@@ -62,6 +62,7 @@ class Zygote:
                     "such as one below /tmp or /var/tmp.",
                 )
         self._children: dict[int, Path] = {}
+        self._wake: tuple[int, ...] = ()
 
     def rehearse(self) -> None:
         """Do once what every run does, so that its imports and tables are there already."""
@@ -81,7 +82,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork on demand until the parent goes away."""
-        wake, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        wake, wake_write = self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         while True:
@@ -140,6 +141,8 @@ class Zygote:
         try:
             self._control.close()
             _settle(scratch)
+            for descriptor in self._wake:
+                os.close(descriptor)
             confinement = confine.confine(scratch, parent, uid=self._user)
             surroundings = Surroundings(
                 self._client, scratch, self._refused, self._level, alone=True
