@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -35,3 +36,30 @@ def share_lines(milliseconds: Mapping[str, float]) -> str:
         f"  {name:24}{took:>12}{share:>6}"
         for name, took, share in [*parts, ("together", f"{whole:.3f} ms", "100%")]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A figure that must hold, beside its bound.
+
+    :param most: True where the figure may be as high as the bound, False where as low.
+    """
+
+    what: str
+    measured: float
+    bound: float
+    unit: str = ""
+    most: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure is within its bound."""
+        return self.measured <= self.bound if self.most else self.measured >= self.bound
+
+    def row(self) -> tuple[str, str, str, str]:
+        """Lay the requirement out for :func:`table`."""
+        sign = "≤" if self.most else "≥"
+        return (
+            self.what, f"{self.measured:.4g}{self.unit}", f"{sign} {self.bound:g}{self.unit}",
+            "holds" if self.holds else "MISSED",
+        )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench import footprint
+
+IDLE_SECONDS = 5
 TACIT = str(Path(sys.executable).with_name("tacit"))
 EMAIL = "bench@example.org"
 SCOPES = ("secrets:manage", "secrets:read", "flows:manage", "flows:read", "runs:manage",
@@ -29,12 +33,17 @@ class Installation:
     """What the measurements need to know.
 
     :param running: the contents of ``running.json``.
+    :param ready: seconds from the start of ``tacit up`` until it said that it is ready, on a home
+        that was empty.
+    :param memory: MiB of PSS by process, a few seconds later, with nothing to do.
     """
 
     home: Path
     running: dict[str, Any]
     token: str
     password: str
+    ready: float
+    memory: dict[str, float]
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Ask the JSON API.
@@ -65,6 +74,7 @@ def installed() -> Iterator[Installation]:
             if name != "TACIT_HOME":
                 del environment[name]
         password = secrets.token_urlsafe(18)
+        began = time.monotonic()
         process = subprocess.Popen(
             [TACIT, "up", "--port", "0"],
             env={**environment, "TACIT_ADMIN_EMAIL": EMAIL,
@@ -73,13 +83,16 @@ def installed() -> Iterator[Installation]:
         )
         try:
             _wait_until_ready(process)
+            ready = time.monotonic() - began
+            time.sleep(IDLE_SECONDS)
+            memory = footprint.memory(process.pid)
             running = json.loads((home / "running.json").read_text())
             token = subprocess.run(
                 [TACIT, "token", "create", "--user", EMAIL,
                  *(part for scope in SCOPES for part in ("--scope", scope))],
                 env=environment, check=True, capture_output=True, text=True,
             ).stdout.strip()
-            yield Installation(home, running, token, password)
+            yield Installation(home, running, token, password, ready, memory)
         finally:
             process.terminate()
             process.wait(60)

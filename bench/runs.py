@@ -42,7 +42,7 @@ def measure(
         queue = bare.queue(installation.running["redis_url"])
         arguments = {"port": echo_port, **bare.seal(secrets.token_urlsafe(24))}
         for turn in range(WARM_UP + count):
-            run = _run_flow(installation, flow)
+            run = run_once(installation, flow)["milliseconds"]
             job = _run_job(queue, arguments)
             if turn >= WARM_UP:
                 flows.append(run)
@@ -77,7 +77,11 @@ def make_flow(installation: Installation, echo_port: int) -> str:
     return str(made["id"])
 
 
-def _run_flow(installation: Installation, flow: str) -> float:
+def run_once(installation: Installation, flow: str) -> dict[str, Any]:
+    """Run a flow; return the run, with ``milliseconds`` from enqueue to finished.
+
+    :raises RuntimeError: it didn't succeed.
+    """
     run = installation.call("POST", f"/flows/{flow}/runs", {"inputs": {}})
     give_up = time.monotonic() + 30
     while run["state"] not in ENDED:
@@ -87,7 +91,8 @@ def _run_flow(installation: Installation, flow: str) -> float:
         run = installation.call("GET", f"/runs/{run['id']}")
     if run["state"] != "succeeded":
         raise RuntimeError(f"run {run['id']} ended as {run['state']}: {run['problems']}")
-    return _milliseconds(_time(run["created_at"]), _time(run["finished_at"]))
+    took = _milliseconds(_time(run["created_at"]), _time(run["finished_at"]))
+    return {**run, "milliseconds": took}
 
 
 def _run_job(queue: Any, arguments: dict[str, Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -152,33 +153,40 @@ def _connect(host: str, port: int, authority: Path) -> http.client.HTTPSConnecti
 
 
 def _client() -> None:
-    """One of the client processes: connect, wait for the word, ask, say what came of it."""
+    """One of the client processes: connect, wait for the word, ask, say what came of it.
+
+    Bare TLS sockets and requests made beforehand: on a machine of two cores a client's work is
+    taken from the server's.
+    """
     order = json.loads(sys.stdin.readline())
     url = urlsplit(order["url"])
     threads = CLIENTS // PROCESSES
-    failures: list[int] = []
+    failures: list[str] = []
     took: list[float] = []
     gate = threading.Event()
 
-    def ask(connection: http.client.HTTPSConnection, tokens: Sequence[str]) -> None:
+    def ask(sock: ssl.SSLSocket, requests: Sequence[bytes]) -> None:
         gate.wait()
-        for token in tokens:
+        for request in requests:
             began = time.perf_counter()
-            connection.request("GET", order["path"], headers={"Authorization": f"Bearer {token}"})
-            answer = connection.getresponse()
-            answer.read()
+            status = _exchange(sock, request)
             took.append(round((time.perf_counter() - began) * 1000, 3))
-            if answer.status != 200:
-                failures.append(answer.status)
+            if status != "200":
+                failures.append(status)
 
+    context = ssl.create_default_context(cafile=order["ca"])
     clients = []
     for number in range(threads):
-        connection = _connect(url.hostname or "", url.port or 443, Path(order["ca"]))
-        connection.request("GET", "/ping")
-        connection.getresponse().read()
-        clients.append(
-            threading.Thread(target=ask, args=(connection, order["tokens"][number::threads]))
+        sock = context.wrap_socket(
+            socket.create_connection((url.hostname, url.port), 30), server_hostname=url.hostname
         )
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _exchange(sock, _request("/ping", url.netloc))
+        requests = [
+            _request(order["path"], url.netloc, token)
+            for token in order["tokens"][number::threads]
+        ]
+        clients.append(threading.Thread(target=ask, args=(sock, requests)))
     for client in clients:
         client.start()
     print("ready", flush=True)
@@ -187,6 +195,34 @@ def _client() -> None:
     for client in clients:
         client.join()
     print(json.dumps({"refused": sorted(set(failures)), "milliseconds": took}), flush=True)
+
+
+def _request(path: str, host: str, token: str = "") -> bytes:
+    credential = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{credential}\r\n".encode()
+
+
+def _exchange(sock: ssl.SSLSocket, request: bytes) -> str:
+    """Send a request, read the whole answer, return its status."""
+    sock.sendall(request)
+    answer = sock.recv(16384)
+    while b"\r\n\r\n" not in answer:
+        answer += _more(sock)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lengths = [line[15:] for line in head.lower().split(b"\r\n")
+               if line.startswith(b"content-length:")]
+    length = int(lengths[0])
+    size = len(body)
+    while size < length:
+        size += len(_more(sock))
+    return head[9:12].decode()
+
+
+def _more(sock: ssl.SSLSocket) -> bytes:
+    part = sock.recv(16384)
+    if not part:
+        raise ConnectionError("the runtime closed the connection")
+    return part
 
 
 if __name__ == "__main__":

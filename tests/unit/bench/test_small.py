@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from bench import crypto, lists, masking, steps
+from bench import crypto, footprint, lists, masking, steps
 from bench.figures import share_lines
 from bench.home import Home, home
 
@@ -54,3 +55,8 @@ def test_masking_keeps_its_distance_from_a_regular_expression() -> None:
             assert value >= least, measured.lines()
     assert measured.of("Tacit", 10).lines_per_second > 0
     assert "lines/s" in measured.lines()
+
+
+def test_memory_of_a_process_and_what_it_started() -> None:
+    found = footprint.memory(os.getpid())
+    assert sum(found.values()) > 5
