@@ -22,6 +22,7 @@ def register(app: APIFlask) -> None:
         bundles,
         components,
         credentials,
+        credentials_typed,
         flows,
         hooks,
         installation,

@@ -73,7 +73,7 @@ def list_flows(query_data: FlowsQuery) -> Response:
         page = flows_service.list_flows(
             session, actor, q=query_data.q, cursor=query_data.cursor, limit=query_data.limit
         )
-    items = [FlowSummary.model_validate(_fields(view)) for view in page.items]
+    items = [FlowSummary.model_validate(fields_of(view)) for view in page.items]
     return reply(FlowList(items=items, next_cursor=page.next_cursor))
 
 
@@ -148,7 +148,7 @@ def check_flow(flow_id: str, json_data: FlowCheck) -> Response:
 
 
 @api.post("/flows/<id:flow_id>/activate")
-@operation(scope=Scope.FLOWS_MANAGE, body=FlowActivate, answer=FlowVersionOut, status=201,
+@operation(scope=Scope.FLOWS_MANAGE, body=FlowActivate, answer=FlowVersionOut,
            errors=(404, 409, 412, 423))
 def activate_flow(flow_id: str, json_data: FlowActivate) -> Response:
     """Make the draft the active version; what keeps it from it is in `problems` of the 422."""
@@ -157,7 +157,7 @@ def activate_flow(flow_id: str, json_data: FlowActivate) -> Response:
         made = activation.activate_flow(
             session, actor, flow_id, note=json_data.note, if_match=if_match()
         )
-    return reply(FlowVersionOut.model_validate(made), 201)
+    return reply(FlowVersionOut.model_validate(made))
 
 
 @api.post("/flows/<id:flow_id>/deactivate")
@@ -231,11 +231,12 @@ def start_run(flow_id: str, query_data: RunWait, json_data: RunStart) -> Respons
 
 def _answer(view: FlowView, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return reply(
-        FlowOut.model_validate(_fields(view)), status, revision=view.revision, headers=headers
+        FlowOut.model_validate(fields_of(view)), status, revision=view.revision, headers=headers
     )
 
 
-def _fields(view: FlowView) -> dict[str, Any]:
+def fields_of(view: FlowView) -> dict[str, Any]:
+    """Return what a flow's answer is made of."""
     return {
         "id": view.id,
         "name": view.name,

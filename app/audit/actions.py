@@ -43,6 +43,7 @@ class Action(StrEnum):
     FLOW_ACTIVATE = "flow.activate"
     FLOW_DEACTIVATE = "flow.deactivate"
     FLOW_RESTORE = "flow.restore"
+    FLOW_MARK = "flow.mark"
     FLOW_EXPORT = "flow.export"
     FLOW_IMPORT = "flow.import"
     RUN_START = "run.start"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote, urlencode
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.environments import policies_of
 from app.accounts.scopes import Scope
 from app.audit import Action
+from app.components.problems import Problem, Remedy
 from app.errors import Invalid
 from app.flows.graph import parse_graph
 from app.flows.models import FlowVersion
@@ -19,7 +22,7 @@ from app.flows.rows import check_revision, content_hash, get_row
 from app.flows.service import problems_of
 from app.flows.settings import FlowSettings, read_settings
 from app.flows.triggers import bind_triggers, signing_problems, unbind_triggers
-from app.flows.validation import secret_problem, secret_references
+from app.flows.validation import SecretReference, secret_problem, secret_references
 from app.vault.lookup import resolve
 from app.vault.uses import Reference, drop_uses, set_uses
 
@@ -60,6 +63,7 @@ def activate_flow(
     graph = parse_graph(flow.graph)
     references = secret_references(graph)
     problems = problems_of(session, actor, graph, flow.id)
+    problems += _unbounded(session, actor, flow.id, references)
     if not (actor.may(Scope.SECRETS_USE) or actor.may(Scope.SECRETS_MANAGE)):
         denied = (secret_problem("denied", reference) for reference in references)
         problems += [problem for problem in denied if problem is not None]
@@ -71,7 +75,9 @@ def activate_flow(
             "flow_has_problems",
             f"Flow {flow.name} can't be activated yet: {first}"
             + (f" There are {len(blocking) - 1} more." if len(blocking) > 1 else ""),
-            problems=[problem.to_json() for problem in blocking],
+            problems=[
+                {**problem.to_json(), "link": _link(problem, flow.id)} for problem in blocking
+            ],
         )
     found = resolve(
         session, actor.environment_id, [(ref.name, ref.version) for ref in references],
@@ -147,6 +153,40 @@ def list_flow_versions(session: Session, actor: Actor, flow_id: str) -> list[Flo
         .order_by(FlowVersion.number.desc())
     )
     return [_view(row, flow.active_version) for row in rows]
+
+
+def _link(problem: Problem, flow_id: str) -> str:
+    """Return the page where a problem is mended."""
+    data = problem.remedy.data if problem.remedy else {}
+    name = data.get("secret")
+    if problem.code == "secret_missing" and name:
+        return f"/secrets/new?{urlencode({'name': name})}"
+    if problem.code in ("secret_disabled", "secret_denied", "allowed_hosts_required") and name:
+        return f"/secrets?{urlencode({'q': name})}"
+    return f"/flows/{flow_id}" + (f"#{quote(problem.node)}" if problem.node else "")
+
+
+def _unbounded(
+    session: Session, actor: Actor, flow_id: str, references: list[SecretReference]
+) -> list[Problem]:
+    """Return a problem for each secret that doesn't say where it may be sent, where it has to."""
+    if not references or not policies_of(session, actor.environment_id).require_allowed_hosts:
+        return []
+    found = resolve(
+        session, actor.environment_id, [(one.name, one.version) for one in references],
+        flow_id=flow_id,
+    )
+    return [
+        Problem(
+            "allowed_hosts_required", "error",
+            f"Secret {one.name} doesn't say where it may be sent, and this environment asks for "
+            "that. Name its hosts on its page.", node=one.node, field="secretName",
+            remedy=Remedy("open_secret", "Open the secret", {"secret": one.name}),
+        )
+        for one in references
+        if (secret := found[one.name, one.version].secret) is not None
+        and secret.allowed_hosts is None and one.purpose == "fetch"
+    ]
 
 
 def _view(version: FlowVersion, active: int | None) -> FlowVersionView:

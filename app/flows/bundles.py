@@ -122,12 +122,12 @@ def use_of(flow: str, reference: SecretReference) -> dict[str, Any]:
 def references_of(graph: Graph) -> list[SecretReference]:
     """Return the stored secrets that a graph names, in its disabled nodes too."""
     enabled = tuple(replace(node, disabled=False) for node in graph.nodes)
-    return secret_references(Graph(enabled, graph.edges))
+    return secret_references(replace(graph, nodes=enabled))
 
 
 def map_secrets(graph: Graph, names: Mapping[str, str]) -> Graph:
     """Return the graph with other names of secrets; each is looked up once, never twice."""
-    return Graph(tuple(_mapped(node, names) for node in graph.nodes), graph.edges)
+    return replace(graph, nodes=tuple(_mapped(node, names) for node in graph.nodes))
 
 
 def _mapped(node: Node, names: Mapping[str, str]) -> Node:

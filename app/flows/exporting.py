@@ -15,6 +15,7 @@ from app.audit import Action
 from app.components.registry import registry
 from app.errors import Conflict, Invalid, NotFound
 from app.flows.bundles import MAX_BYTES, MAX_FLOWS, BundledFlow, write_bundle
+from app.flows.credential_marks import credential_problems
 from app.flows.graph import canonical, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import get_row
@@ -44,6 +45,8 @@ def export_flows(
     :raises Denied: the actor lacks ``flows:read``.
     :raises NotFound: one isn't in this environment, or has no such version.
     :raises Invalid: no flow or too many are named, or a number is asked of several.
+        ``bundle_holds_credentials``: some stand in ordinary fields, and nobody marked them as
+        none.
     :raises Conflict: ``bundle_name_twice``: two of them have one name.
     """
     actor.require(Scope.FLOWS_READ)
@@ -60,6 +63,7 @@ def export_flows(
         raise Conflict("bundle_name_twice", "Two of these flows have the same name, and a bundle "
                        "tells them apart by it. Rename one, or export them one by one.")
     found = [_content(session, row, version) for row in rows]
+    _refuse_credentials(session, actor, rows, [flow for flow, _ in found])
     document = write_bundle([flow for flow, _ in found], registry())
     text = canonical(document)
     if len(text.encode()) > MAX_BYTES:
@@ -71,6 +75,22 @@ def export_flows(
             target=row.name, data={"version": number, "digest": document["digest"]},
         )
     return Exported(text, document["digest"], _filename(names))
+
+
+def _refuse_credentials(
+    session: Session, actor: Actor, rows: Sequence[Flow], flows: Sequence[BundledFlow]
+) -> None:
+    """Refuse to let a credential out that was typed into an ordinary field."""
+    problems = [
+        {**problem.to_json(), "flow": row.name}
+        for row, flow in zip(rows, flows, strict=True)
+        for problem in credential_problems(session, actor, flow.graph, row)
+    ]
+    if problems:
+        raise Invalid(
+            "bundle_holds_credentials", f"A bundle never holds a credential. "
+            f"{problems[0]['message']}", field="flow", problems=problems,
+        )
 
 
 def _content(

@@ -23,6 +23,7 @@ from app.errors import Invalid
 from app.flows import service
 from app.flows.bundle_reading import Finding, read_bundle
 from app.flows.bundles import Bundle, BundledFlow, map_secrets, references_of, use_of
+from app.flows.credential_marks import credential_problems
 from app.flows.graph import Graph
 from app.flows.models import Flow
 from app.flows.settings import FlowSettings, read_settings
@@ -276,6 +277,11 @@ def _look_up(
             statuses.setdefault(before.name, []).append(shown)
             uses.setdefault(before.name, []).append(use_of(original.name, before))
         problems += _unfinished(target.flow.graph, original.name, found, closest)
+        problems += [
+            {**one.to_json(), "flow": original.name,
+             "blocks": "activation" if one.severity == "error" else None}
+            for one in credential_problems(session, actor, target.flow.graph, target.row)
+        ]
     plans = []
     for name in sorted(statuses):
         status = min(statuses[name], key=_WORST_FIRST.index)

@@ -14,7 +14,10 @@ from app.keys.sealed import Sealed
 
 
 class Flow(Base):
-    """A flow and its draft. ``revision`` counts the draft's changes, those of its settings too."""
+    """A flow and its draft. ``revision`` counts the draft's changes, those of its settings too.
+
+    :ivar credential_marks: fields that hold no credential, see :mod:`app.flows.credential_marks`.
+    """
 
     __tablename__ = "flows"
     __table_args__ = (Index(None, "environment_id", "name"),)
@@ -25,6 +28,7 @@ class Flow(Base):
     description: Mapped[str] = mapped_column(String(2000), default="")
     graph: Mapped[dict[str, Any]]
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    credential_marks: Mapped[list[Any]] = mapped_column(default=list)
     revision: Mapped[int] = mapped_column(default=1)
     active_version: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

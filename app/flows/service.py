@@ -17,6 +17,7 @@ from app.audit import Action
 from app.components.problems import Problem
 from app.components.registry import registry
 from app.errors import Invalid, NotFound
+from app.flows.credential_marks import credential_problems
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
@@ -214,12 +215,14 @@ def problems_of(
     place = actor.environment_id
     wanted = [(reference.name, reference.version) for reference in secret_references(graph)]
     found = resolve(session, place, wanted, flow_id=flow_id) if wanted else {}
-    return find_problems(
+    problems = find_problems(
         graph,
         registry(),
         lambda name, version: found[name, version].status,
         closest_name(session, place) if actor.may(Scope.SECRETS_READ) else None,
     )
+    flow = session.get(Flow, flow_id) if flow_id is not None else None
+    return problems + credential_problems(session, actor, graph, flow)
 
 
 def freeze_draft(session: Session, actor: Actor, flow: Flow) -> FlowVersion:

@@ -18,6 +18,7 @@ from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem
 from app.errors import Invalid, Locked
+from app.flows.credentials import CODE as CREDENTIAL
 from app.flows.graph import Graph, parse_graph
 from app.flows.inputs import check_inputs
 from app.flows.models import Flow, FlowVersion
@@ -188,7 +189,9 @@ def read_start(session: Session, actor: Actor, flow: Flow, snapshot: FlowVersion
     """
     graph = parse_graph(snapshot.graph)
     problems = problems_of(session, actor, graph, flow.id)
-    blocking = [p for p in problems if p.severity == "error" and p.code not in UNRESOLVED]
+    # Credentials typed into fields are a matter of activation; what is active goes on.
+    passing = UNRESOLVED | {CREDENTIAL}
+    blocking = [p for p in problems if p.severity == "error" and p.code not in passing]
     if blocking:
         raise _unfinished(flow, blocking)
     if not graph.nodes:

@@ -28,6 +28,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /flows/{flow_id}/activate": {},
     "POST /flows/{flow_id}/runs": {},
     "POST /runs/{run_id}/rerun": {},
+    "POST /flows/{flow_id}/store-credential": {"node": "n", "field": "f", "name": "s"},
+    "POST /flows/{flow_id}/credential-marks": {"node": "n", "field": "f"},
     "POST /flows/import": {"bundle": {}},
     "POST /users": {"email": "nobody", "password": "correct horse battery"},
     "POST /users/{user_id}/roles": {"role": "viewer"},

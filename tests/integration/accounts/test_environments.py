@@ -117,7 +117,7 @@ def test_a_protected_one_runs_no_draft_with_secrets(
         assert (refused.status_code, refused.json["code"]) == (423, "environment_protected")
     plain = api.post("/flows", json={"name": "Plain", "graph": fetching()}).json
     assert api.post(f"/flows/{plain['id']}/runs", json={}).status_code == 202
-    assert api.post(f"/flows/{flow['id']}/activate", json={}).status_code == 201
+    assert api.post(f"/flows/{flow['id']}/activate", json={}).status_code == 200
     started = api.post(f"/flows/{flow['id']}/runs", json={})
     assert started.status_code == 202
     api.put(f"/flows/{flow['id']}", json={"graph": fetching("stripe", "stripe")})

@@ -73,7 +73,7 @@ def test_two_exports_are_equal_and_hold_nothing_of_the_place(
 def test_a_version_is_exported_as_it_was_activated(api: Api) -> None:
     flow = make(api)
     path = f"/flows/{flow['id']}"
-    assert api.post(f"{path}/activate", json={}).status_code == 201
+    assert api.post(f"{path}/activate", json={}).status_code == 200
     active = api.get(f"{path}/bundle").data
     api.put(path, json={"graph": {"schema": 1, "nodes": []}})
     assert api.get(f"{path}/bundle").data == active == api.get(f"{path}/bundle?version=1").data

@@ -70,7 +70,7 @@ def test_from_dev_to_prod(
     assert done.exit_code == 0, done.output
     assert "Imported as drafts." in done.output
     flow = target.get("/flows").json["items"][0]
-    assert target.post(f"/flows/{flow['id']}/activate", json={}).status_code == 201
+    assert target.post(f"/flows/{flow['id']}/activate", json={}).status_code == 200
     again = run(prod, "flow", "import", str(file), "--mappings", str(mappings))
     assert "flow    Daily  keep" in again.output
     assert run(prod, "flow", "export", "Daily", "--version", "1").stdout_bytes != b""
