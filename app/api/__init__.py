@@ -26,6 +26,7 @@ def register(app: APIFlask) -> None:
         flows,
         hooks,
         installation,
+        limits,
         people,
         runs,
         secret_versions,

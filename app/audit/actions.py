@@ -64,6 +64,7 @@ class Action(StrEnum):
     TRIGGER_FAIL = "trigger.fail"
     NOTICE_SEND = "notice.send"
     LEAK_PREVENT = "leak.prevent"
+    ENVIRONMENT_LIMITS = "environment.limits"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     AUDIT_READ = "audit.read"

@@ -90,6 +90,8 @@ def trigger_words(trigger: Any) -> str:
     if not isinstance(trigger, Mapping):
         return str(trigger)
     kind = str(trigger.get("type") or trigger.get("kind") or "manual")
+    if kind in ("schedule", "webhook"):
+        return str(trigger.get("by") or kind)
     by = trigger.get("by") or trigger.get("name") or trigger.get("actor")
     return f"{kind} by {by}" if by else kind
 

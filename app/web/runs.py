@@ -11,12 +11,10 @@ from typing import Any
 from flask import flash, request, url_for
 from werkzeug.wrappers import Response
 
-from app.accounts import service as accounts
 from app.accounts.scopes import Scope
 from app.components.registry import registry
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict
 from app.flows.names import map_flow_names
-from app.http.services import services
 from app.runs import service
 from app.web.findings import as_mapping, panels, split_sentence
 from app.web.hx import go, render, wants_partial
@@ -123,22 +121,6 @@ def cancel_run(run_id: str) -> Response:
     except Conflict as error:
         flash(error.detail, "error")
     return go(url_for("pages.run", run_id=run_id))
-
-
-@pages.post("/runs/<run_id>/again")
-def run_again(run_id: str) -> Response:
-    """Start another run of the same flow."""
-    with work(read=True) as (session, actor):
-        flow_id = service.get_run(session, actor, run_id).flow_id
-    try:
-        with work() as (session, actor):
-            new = service.start_run(session, actor, flow_id)
-            environment = accounts.get_environment(session, actor.environment_id).name
-    except (Invalid, NotFound) as error:
-        flash(error.detail, "error")
-        return go(url_for("pages.run", run_id=run_id))
-    services().queue.enqueue(new.id, environment)
-    return go(url_for("pages.run", run_id=new.id))
 
 
 def _node_row(node: Any, drawn: Mapping[str, Any]) -> NodeRow:

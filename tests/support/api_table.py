@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /users/{user_id}/roles": {"role": "viewer"},
     "POST /tokens": {"name": "t", "scopes": []},
     "POST /workers": {"name": "w"},
+    "PATCH /limits": {},
     "POST /freeze": {},
 }
 """Bodies that can be read; what they ask for may be refused."""

@@ -3,13 +3,15 @@
 
 import { h, icon, replace } from "./dom.js";
 
+const ICONS = { bad: "octagon-alert", ok: "circle-check" };
+
 export function bindBanner(root) {
   let shown = null;
   return {
     show(tone, title, text, buttons = [], kind = "") {
       shown = kind;
       root.className = `ed-banner banner banner--${tone}`;
-      replace(root, icon(tone === "bad" ? "octagon-alert" : "triangle-alert"), h("div", { class: "grow" }, h("strong", {}, title), h("p", {}, text)), h("div", { class: "row row--wrap" }, buttons));
+      replace(root, icon(ICONS[tone] ?? "triangle-alert"), h("div", { class: "grow" }, h("strong", {}, title), h("p", {}, text)), h("div", { class: "row row--wrap" }, buttons));
       root.hidden = false;
     },
     hide(kind = "") {

@@ -6,6 +6,7 @@
 // textarea or select with id "f-NAME", or the secret's combobox (secret_field.js).
 
 import { h, icon, replace, setAttribute } from "./dom.js";
+import { inputsField } from "./inputs_field.js";
 import { secretField, secretVersionField } from "./secret_field.js";
 
 /** The editor of a field. context: {field, id, describedby, commit, seal, secrets, config} */
@@ -20,7 +21,7 @@ const EDITORS = {
   boolean: booleanField,
   select: selectField,
   json: jsonField,
-  run_inputs: jsonField,
+  run_inputs: inputsField,
   key_value: pairsField,
   secret_name: secretField,
   secret_version: secretVersionField,

@@ -7,6 +7,7 @@ import { bindActs, menuItems } from "./acts.js";
 import { announce, announceIn } from "./announce.js";
 import { Api } from "./api.js";
 import { bindBanner } from "./banner.js";
+import { bindCheck } from "./check.js";
 import { bindClipboard } from "./clip.js";
 import { ConnectList } from "./connect_list.js";
 import { fillIcons } from "./dom.js";
@@ -178,6 +179,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
       else banner.show("bad", "The run didn't start.", error.message, [banner.button("close", "Close", () => banner.hide())]);
     },
   });
+  bindCheck({ api, editor, autosave, flow, problems, button: hook("check"), banner, allowed: root.dataset.runnable !== "false" });
   bindToolbar(root, { editor, view, flow, keys: () => showTable(find("[data-keys-dialog]")), showPalette, panels });
   bindMinimap(hook("minimap"), view, editor);
   bindKeys({

@@ -3,6 +3,7 @@
 import { RunState } from "../state/run.js";
 import { announce } from "./announce.js";
 import { followRun } from "./run_feed.js";
+import { askInputs, declaredInputs } from "./run_form.js";
 
 const TICK = 120;
 const NOT_ALLOWED = "Your role here doesn't let you start runs.";
@@ -28,14 +29,20 @@ export class Running {
       if (!(await this.autosave.flush())) {
         return announce("The flow isn't saved yet, so it can't run.");
       }
-      const { body } = await this.api.post(`/flows/${this.flow.id}/runs`, { version: "draft" });
-      this.follow(body);
+      const inputs = declaredInputs(this.editor.document.nodes.values());
+      if (inputs.length) return await askInputs(document.body, inputs, (values) => this.#post(values));
+      await this.#post(undefined);
     } catch (error) {
       if (error.problems?.length) this.editor.setProblems(error.problems);
       this.onRefused(error);
     } finally {
       this.#setStarting(false);
     }
+  }
+
+  async #post(inputs) {
+    const { body } = await this.api.post(`/flows/${this.flow.id}/runs`, { version: "draft", ...(inputs ? { inputs } : {}) });
+    this.follow(body);
   }
 
   #setStarting(on) {
