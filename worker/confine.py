@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from worker import seccomp
+from worker.limits import ProcessLimits
 
 NOBODY: Final = 65534
-OPEN_FILES: Final = 1024
-CPU_SECONDS: Final = 3600
-MEMORY_BYTES: Final = 4 * 1024**3
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -127,18 +125,17 @@ def landlock_version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)))
 
 
-def confine(scratch: Path, parent: int, *, uid: int | None) -> Confinement:
+def confine(
+    scratch: Path, parent: int, *, uid: int | None, limits: ProcessLimits | None = None
+) -> Confinement:
     """Give up everything that a run doesn't need. Can't be undone.
 
     :param scratch: the one folder that stays writable.
     :param parent: the process with which this one has to end.
     :param uid: the user to become, from :func:`other_user`.
+    :param limits: what the process may use of its machine.
     """
-    for limit, most in (
-        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_AS, MEMORY_BYTES),
-    ):
-        lower(limit, most)
+    (limits or ProcessLimits()).apply()
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -169,15 +166,6 @@ def shortcomings(confinement: Confinement, key_file: Path) -> list[str]:
             "to a folder open to all, such as /opt, or start the worker as another user."
         )
     return found
-
-
-def lower(limit: int, most: int) -> None:
-    """Lower one of the process's limits, softly and for good; never raises it."""
-    soft, hard = resource.getrlimit(limit)
-    infinite = resource.RLIM_INFINITY
-    new = most if hard == infinite else min(most, hard)
-    if soft == infinite or soft > new or hard != new:
-        resource.setrlimit(limit, (new, new))
 
 
 def shut_in() -> int:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from worker import messages
+from worker.limits import SETTINGS
 
 START_SECONDS: Final = 30.0
 EXIT_SECONDS: Final = 5.0
 PASSED_ON: Final = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "TACIT_RUNTIME_URL", "TACIT_CA", "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL",
+    "TACIT_RUNTIME_URL", "TACIT_CA", "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", *SETTINGS,
 )
 """What of the parent's environment the zygote gets: no queue, no key file."""
 

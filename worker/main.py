@@ -34,6 +34,7 @@ from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
+from worker.limits import ProcessLimits
 from worker.tokens import Identity, load_identity
 from worker.watch import CANCELLED, LOOK_SECONDS, Signs
 
@@ -89,6 +90,7 @@ class Parent:
         self._confinement: Mapping[str, Any] = {}
         self._horse: Horse | None = None
         self._stopping = threading.Event()
+        ProcessLimits.of(environ)  # said here, where an operator looks
         self._drain_seconds = _drain_seconds(environ.get("TACIT_DRAIN_SECONDS", ""))
         self._asked = False
         self._drained: float | None = None  # when a run under way has had its time

@@ -19,6 +19,7 @@ from app.providers.errors import EgressError
 from worker.cancellation import AttemptCancellation, timeout_message
 from worker.capture import describe_exception, describe_message
 from worker.context import NodeContext, RunScope
+from worker.limits import find_limit
 from worker.plan import Plan, Step, Task
 from worker.telemetry import shorten_masked
 
@@ -343,6 +344,9 @@ class NodeRunner:
 
     def _crashed(self, task: Task, label: str, error: BaseException) -> Problem:
         node_id = task.node
+        limit = find_limit(error)
+        if limit is not None:
+            return Problem(limit.code, "error", f"{label}: {limit.message}", node=node_id)
         self._scope.emit(
             "log", describe_exception(self._scope.masker, error), level="error", node=node_id,
             attempt=task.attempt,

@@ -24,6 +24,7 @@ from worker.context import Grant, RunScope
 from worker.engine import Engine, Outcome
 from worker.errors import LimitReached, RunLost
 from worker.expressions import Expressions
+from worker.limits import on_cpu_limit
 from worker.masking import MaskedText, Masker
 from worker.telemetry import Limits, Telemetry
 from worker.tokens import LIFETIME, Signer
@@ -108,6 +109,7 @@ class Run:
         :raises RuntimeUnreachable: the end couldn't be reported.
         """
         self._telemetry.start()
+        on_cpu_limit(self._stop_at_limit)
         capture = Capture(self._masker, self._captured, level=self._around.log_level)
         capture.start()
         try:
@@ -165,7 +167,7 @@ class Run:
         self._cancellation.cancel()
 
     def _stop_at_limit(self, limit: LimitReached) -> None:
-        self._limit = limit
+        self._limit = self._limit or limit
         self._cancellation.cancel()
 
     def _run_token(self) -> str:

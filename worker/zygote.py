@@ -27,6 +27,7 @@ from app.errors import ConfigError
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.limits import ProcessLimits
 from worker.masking import Masker
 from worker.run import Assignment, Surroundings, perform
 from worker.tokens import Signer
@@ -51,6 +52,7 @@ class Zygote:
         self._level = logging.getLevelNamesMapping().get(
             environ.get("TACIT_LOG_LEVEL", "INFO").upper(), logging.INFO
         )
+        self._limits = ProcessLimits.of(environ)
         self._user = confine.other_user()
         if self._user is not None:
             closed = confine.closed_above(self._scratch)
@@ -143,7 +145,9 @@ class Zygote:
             _settle(scratch)
             for descriptor in self._wake:
                 os.close(descriptor)
-            confinement = confine.confine(scratch, parent, uid=self._user)
+            confinement = confine.confine(
+                scratch, parent, uid=self._user, limits=self._limits
+            )
             surroundings = Surroundings(
                 self._client, scratch, self._refused, self._level, alone=True
             )

@@ -18,6 +18,8 @@ from app.errors import ConfigError
 
 INHERITED = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
 """Variables that a worker may see, beside its own settings."""
+RUN_LIMITS = ("TACIT_RUN_CPU_SECONDS", "TACIT_RUN_MEMORY_MB", "TACIT_RUN_OPEN_FILES")
+"""What one run's process may use of its machine; the worker knows the defaults."""
 DRAIN_SECONDS = 30.0
 """How long the worker lets a run go on once it was asked to stop (``TACIT_DRAIN_SECONDS``)."""
 STOP_SECONDS = 5.0
@@ -62,6 +64,7 @@ class LocalWorker:
                 "TACIT_WORKER_SCRATCH": str(scratch),
                 "TACIT_LOG_LEVEL": self._config.log_level,
                 "TACIT_DRAIN_SECONDS": drain,
+                **{name: os.environ[name] for name in RUN_LIMITS if name in os.environ},
                 **self._queue(),
                 "TACIT_EGRESS_REFUSED": " ".join(own_listeners(self._config)),
             },
@@ -140,6 +143,6 @@ def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
         )
     optional = (
         "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE", "TACIT_EGRESS_REFUSED",
-        "TACIT_DRAIN_SECONDS",
+        "TACIT_DRAIN_SECONDS", *RUN_LIMITS,
     )
     return {name: environ[name] for name in (*needed, *optional) if environ.get(name)}

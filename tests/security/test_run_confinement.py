@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.worker_process import queue_server
 from worker import confine
+from worker.limits import ProcessLimits
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +24,7 @@ PROGRAM = """
 import json, os, resource, signal, socket, subprocess, sys
 from pathlib import Path
 from worker import confine
+from worker.limits import ProcessLimits
 scratch, hidden, victim = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 queue = sys.argv[4]
 confinement = confine.confine(scratch, os.getppid(), uid=confine.other_user())
@@ -111,7 +113,7 @@ def test_privileges_are_gone(inside: dict[str, Any]) -> None:
         assert confinement["uid"] == confine.NOBODY
         assert inside["become_root"] == "Operation not permitted"
     assert inside["core"] == [0, 0]
-    assert max(inside["files"]) <= confine.OPEN_FILES
+    assert max(inside["files"]) <= ProcessLimits().open_files
 
 
 def test_what_a_run_needs_is_there(inside: dict[str, Any]) -> None:

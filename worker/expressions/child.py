@@ -55,7 +55,7 @@ def main() -> None:
     for name in ("app", "worker"):
         _import_package(name)
     from app.components.expressions import LANGUAGES
-    from worker import confine
+    from worker import confine, limits
 
     evaluate = LANGUAGES[sys.argv[1]]()
     for limit, most in (
@@ -63,7 +63,7 @@ def main() -> None:
         (resource.RLIMIT_NOFILE, OPEN_FILES), (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_AS, MEMORY_BYTES),
     ):
-        confine.lower(limit, most)
+        limits.lower(limit, most)
     confine.shut_in()
     serve(evaluate, sys.stdin.buffer, sys.stdout.buffer)
 

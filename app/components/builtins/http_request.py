@@ -105,6 +105,19 @@ class HttpRequestConfig(ComponentConfig):
         ge=1,
         le=16_384,
     )
+    fail_on: Literal["none", "busy", "error"] = field(
+        "none",
+        label="Fail on",
+        kind="select",
+        choices=(
+            ("none", "No answer: see OK"),
+            ("busy", "429 and 5xx"),
+            ("error", "Every 4xx and 5xx"),
+        ),
+        help="Which answers fail the node. 429 and 5xx are then tried again where the node has "
+        "retries; a call that isn't GET, HEAD, PUT, DELETE or OPTIONS may then be done twice.",
+        wirable=False,
+    )
 
 
 class HttpRequest(Component):
@@ -114,7 +127,8 @@ class HttpRequest(Component):
     title = "HTTP Request"
     help = (
         "Sends a request and returns its answer. Credentials come by secret wires and go to the "
-        "URL's own scheme, host and port only. An answer such as 404 isn't a failure: see ok."
+        "URL's own scheme, host and port only. An answer such as 404 is a failure only where Fail "
+        "on says so: see ok."
     )
     category = "connect"
     icon = "globe"

@@ -102,6 +102,7 @@ def _perform(context: Context, deadline: Deadline) -> dict[str, Any]:
             location = answer.header("location")
             redirects = answer.status in _REDIRECTS and bool(location and config.max_redirects)
             if not redirects:
+                _check_status(answer.status, call.target.authority, config.fail_on)
                 return _outputs(answer, config.max_response_kib * 1024)
         if left:
             call = _redirected(context, call, answer.status, location, credentials)
@@ -146,6 +147,20 @@ def _redirected(
         context.log.info(f"Redirected to {target.origin}: credentials were left behind.")
     kept = [pair for pair in headers if pair[0].lower() in _HARMLESS]
     return _Call(method, target, kept, content, trusted=False)
+
+
+def _check_status(status: int, place: str, fail_on: str) -> None:
+    """Fail on an answer that the node's settings call a failure.
+
+    :raises NodeError: ``http_status``, retryable where the server is busy or broken.
+    """
+    passing = status == 429 or status >= 500
+    if (fail_on == "busy" and passing) or (fail_on == "error" and status >= 400):
+        raise NodeError(
+            "http_status",
+            f"{place} answered {status}. Look at the request, or at the service behind it.",
+            retryable=passing,
+        )
 
 
 def _outputs(answer: Answer, limit: int) -> dict[str, Any]:

@@ -225,6 +225,25 @@ def test_a_body_that_is_not_json_is_refused_without_quoting(server: Server) -> N
     assert server.seen == []
 
 
+@pytest.mark.parametrize(
+    ("fail_on", "failing", "passing"),
+    [("none", (), ()), ("busy", (429, 500, 503), (429, 500, 503)),
+     ("error", (400, 404, 429, 500, 503), (429, 500, 503))],
+)
+def test_the_node_says_which_answers_are_failures(
+    server: Server, fail_on: str, failing: tuple[int, ...], passing: tuple[int, ...]
+) -> None:
+    for status in (200, 304, 400, 404, 429, 500, 503):
+        server.routes["/s"] = lambda handler, _, status=status: reply(
+            handler, CANARY.encode(), status)  # type: ignore[misc]
+        result = testing.run(HTTP, {"url": server.url("/s"), "fail_on": fail_on})
+        assert (result.error is not None) == (status in failing)
+        if result.error is not None:
+            assert result.error.code == "http_status"
+            assert result.error.retryable == (status in passing)
+            assert CANARY not in result.error.message
+
+
 @pytest.mark.parametrize("status", [204, 304, 400, 401, 404, 429, 500, 503])
 def test_an_answer_that_is_not_2xx_is_no_failure(server: Server, status: int) -> None:
     server.routes["/"] = lambda handler, request: reply(

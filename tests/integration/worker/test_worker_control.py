@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.support.graphs import graph, node, wire
 from tests.support.runtime_standin import PlannedRun, RuntimeStandin
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import WorkerProcess, queue_server
 
 CANARY = "CANARY-control-41c7e0"
 NOW = {"backoff_seconds": 0.1, "jitter": 0}
@@ -97,3 +98,25 @@ def test_a_node_s_time_limit_and_a_cancelled_delay(
     run.cancel = True
     run.wait()
     assert (run.state, states(run)) == ("cancelled", {"wait": "cancelled"})
+
+
+def test_a_run_that_uses_up_its_processor_time_fails_clearly(
+    standin: RuntimeStandin, tmp_path: Path
+) -> None:
+    with queue_server() as (url, redis):
+        worker = WorkerProcess(standin, url, redis, tmp_path)
+        worker.environ["TACIT_RUN_CPU_SECONDS"] = "1"
+        worker.start()
+        try:
+            busy = [node(f"n{i}", "control.condition", operator="contains", compare_to="none")
+                    for i in range(100)]
+            wires = [wire("start.payload", f"{one['id']}.value") for one in busy]
+            run = worker.enqueue(standin.plan(
+                graph(node("start", "trigger.manual"), *busy, *wires),
+                inputs={f"key {number}": number for number in range(40_000)})).wait(60)
+            assert run.state == "failed"
+            assert run.problem is not None
+            assert run.problem["code"] == "run_cpu_limit"
+            assert run.lost == []
+        finally:
+            worker.stop()

@@ -359,6 +359,7 @@ def test_everything_ends_with_a_killed_parent(
     ("TACIT_REDIS_URL", "redis://queue.example.com:6379", "needs TLS"),
     ("TACIT_REDIS_URL", "", "TACIT_REDIS_URL"), ("TACIT_DRAIN_SECONDS", "soon", "a number"),
     ("TACIT_REDIS_URL", "unix:///nowhere", "doesn't answer"),
+    ("TACIT_RUN_MEMORY_MB", "10", "from 256 on"), ("TACIT_RUN_CPU_SECONDS", "x", "whole number"),
 ])
 def test_settings_that_cannot_work_are_said_plainly(
     standin: RuntimeStandin, tmp_path: Path, name: str, value: str, words: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Mapping
@@ -74,6 +75,13 @@ class Step(Component):
             raise NodeError("step_failed", f"The step failed on {config.text}.")
         if config.fail == "crash":
             raise ValueError(f"crash with {CANARY}")
+        if config.fail == "memory":
+            bytearray(1 << 62)
+        if config.fail == "files":
+            try:
+                raise OSError(errno.EMFILE, "Too many open files", "/CANARY")
+            except OSError as error:
+                raise ValueError("wrapped") from error
         if config.fail == "exit":
             raise SystemExit(3)
         if config.fail == "stubborn":
@@ -240,6 +248,7 @@ def test_a_failure_skips_what_depends_on_it_and_no_more() -> None:
 @pytest.mark.parametrize(("fail", "code"), [
     ("crash", "node_crashed"), ("exit", "node_crashed"),
     ("plain_on_secret", "plain_on_secret_output"), ("secret_on_plain", "secret_on_plain_output"),
+    ("memory", "run_memory_limit"), ("files", "run_files_limit"),
     ("not_json", "output_not_json"), ("huge", "output_too_large"), ("short", "secret_not_wired"),
 ])
 def test_what_a_component_does_wrong_is_a_clear_failure(fail: str, code: str) -> None:
