@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from tests.support import database
 
@@ -15,6 +17,14 @@ settings.register_profile("tacit", deadline=None)
 settings.load_profile("tacit")
 
 _session = ExitStack()
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _no_lock_while_reading(state: ORMExecuteState) -> None:
+    """SQLite passes over what PostgreSQL refuses: FOR UPDATE where a transaction only reads."""
+    if getattr(state.statement, "_for_update_arg", None) is not None:
+        options = state.session.get_bind().get_execution_options()
+        assert not options.get("ro"), "rows are locked in a transaction that only reads"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -61,7 +61,7 @@ def bind_triggers(
     A webhook's secret is bound by id, as the version's others are. A webhook whose node stays
     keeps its address.
     """
-    rows = _rows(session, flow)
+    rows = _rows(session, flow, hold=True)
     held = {row.secret_id for row in rows.values()}
     bindings = version.bindings or {}
     wanted = {
@@ -85,12 +85,13 @@ def bind_triggers(
         if name not in wanted:
             _let_go(row)
     session.flush()
-    _hold_secrets(session, held | {row.secret_id for row in _rows(session, flow).values()})
+    present = _rows(session, flow, hold=True).values()
+    _hold_secrets(session, held | {row.secret_id for row in present})
 
 
 def unbind_triggers(session: Session, flow: Flow) -> None:
     """Stop a flow's triggers; their rows, and webhooks' addresses, stay."""
-    rows = _rows(session, flow).values()
+    rows = _rows(session, flow, hold=True).values()
     held = {row.secret_id for row in rows}
     for row in rows:
         _let_go(row)
@@ -133,7 +134,7 @@ def list_triggers(session: Session, actor: Actor, flow_id: str) -> list[TriggerV
     """
     actor.require(Scope.FLOWS_READ)
     flow = get_row(session, actor, flow_id)
-    rows = sorted(_rows(session, flow).values(), key=lambda row: row.id)
+    rows = sorted(_rows(session, flow, hold=False).values(), key=lambda row: row.id)
     return [_view(session, row) for row in rows if row.flow_version_id or row.hook]
 
 
@@ -152,9 +153,10 @@ def next_time(schedule: ScheduleTriggerConfig, after: datetime) -> datetime | No
     return next(times_after(schedule.cron, schedule.timezone, after), None)
 
 
-def _rows(session: Session, flow: Flow) -> dict[str, Trigger]:
-    query = select(Trigger).where(Trigger.flow_id == flow.id).with_for_update()
-    return {row.node: row for row in session.scalars(query)}
+def _rows(session: Session, flow: Flow, *, hold: bool) -> dict[str, Trigger]:
+    query = select(Trigger).where(Trigger.flow_id == flow.id)
+    rows = session.scalars(query.with_for_update() if hold else query)
+    return {row.node: row for row in rows}
 
 
 def _let_go(row: Trigger) -> None:

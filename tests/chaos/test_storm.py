@@ -35,7 +35,7 @@ def test_every_accepted_run_ends_and_none_runs_twice() -> None:
             storm.blow(SECONDS, (0.3, 2.5) if LONG else (0.2, 0.8))
         finally:
             source.join()
-        states = held.settle(240 if LONG else 90)
+        states = held.settle(60)
         held.check()
         print(f"\nseed {SEED}: struck {dict(storm.struck)}; runs {dict(Counter(states.values()))}; "
               f"{len(held.unsure)} starts whose answer was lost")

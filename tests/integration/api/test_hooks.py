@@ -26,6 +26,7 @@ from app.runs import hooks
 from app.runs.checks import check_flow
 from app.runs.models import Run
 from app.vault.service import SecretView
+from tests.support.database import dump_rows
 from tests.support.installation import ORIGIN, Installation, canary
 from tests.support.runs import Workshop, fetching
 
@@ -343,5 +344,4 @@ def test_rotation_changes_what_is_good_at_once(hook: Hook) -> None:
 def test_the_value_shows_nowhere(hook: Hook, db: Database) -> None:
     hook.send({"n": 1})
     hook.send(key="CANARY-wrong-key")
-    raw = (hook.workshop.installation.config.home / "tacit.db").read_bytes()
-    assert hook.key.encode() not in raw
+    assert hook.key.encode() not in dump_rows(hook.workshop.installation.config)

@@ -12,13 +12,14 @@ from app.cli.places import prepare_home
 from app.cli.prepare import prepare, worker_key_file
 from app.config import Config
 from app.errors import TacitError
+from tests.support.database import home_variables
 from tests.support.installation import Installation
 
 
 def run(house: Installation, *arguments: str) -> Result:
     """Run a command on the machine of the installation."""
     return CliRunner().invoke(
-        tacit, list(arguments), env={"TACIT_HOME": str(house.config.home)}
+        tacit, list(arguments), env=home_variables(house.config.home)
     )
 
 
@@ -48,14 +49,13 @@ def test_environments_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_each_environment_has_a_local_worker_of_its_own(tmp_path: Path) -> None:
-    config = Config.load({"TACIT_HOME": str(tmp_path / "home"),
-                          "TACIT_REDIS_URL": "redis://localhost:1/0"})
+    variables = home_variables(tmp_path / "home", empty=True)
+    config = Config.load({**variables, "TACIT_REDIS_URL": "redis://localhost:1/0"})
     prepare_home(config.home)
     assert prepare(config, None).environments == ("default",)
 
     def tacit_(*arguments: str) -> str:
-        return CliRunner().invoke(tacit, list(arguments), env={"TACIT_HOME": str(config.home)}) \
-            .output
+        return CliRunner().invoke(tacit, list(arguments), env=variables).output
 
     assert "Created prod." in tacit_("environment", "create", "prod")
     prepared = prepare(config, None)

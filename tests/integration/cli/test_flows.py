@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from app.cli import tacit
 from app.errors import TacitError
 from tests.support.bundles import bundle, hostile_texts
+from tests.support.database import home_variables
 from tests.support.installation import Installation
 from tests.support.runs import fetching
 
@@ -29,7 +30,7 @@ def houses(tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
 def run(house: Installation, *arguments: str, **more: Any) -> Result:
     """Run a command on the machine of an installation."""
     return CliRunner().invoke(
-        tacit, list(arguments), env={"TACIT_HOME": str(house.config.home)}, **more
+        tacit, list(arguments), env=home_variables(house.config.home), **more
     )
 
 
