@@ -60,6 +60,8 @@ def main() -> None:
             ]
         )
     )
+    print("\nA run of the flow by step, medians of elapsed time:")
+    print(share_lines(flow.steps))
     masked = masking.measure()
     print(f"\nCPU of masking:\n{masked.lines()}")
     print("\nA value, processor time by step (one caller, in process, without TLS):")
@@ -91,7 +93,7 @@ def main() -> None:
                     "load_at_begin": load},
         "must_hold": [{**asdict(one), "holds": one.holds} for one in must],
         "flow_ms": {"p50": flow.share(0.5), "p95": flow.share(0.95),
-                    "all": list(flow.milliseconds)},
+                    "by_step": dict(flow.steps), "all": list(flow.milliseconds)},
         "bare_ms": {"p50": bare.share(0.5), "p95": bare.share(0.95),
                     "all": list(bare.milliseconds)},
         "per_second_by_two_workers": {"flow": flow_rate, "bare": bare_rate},

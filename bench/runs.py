@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from bench import bare
@@ -19,9 +21,10 @@ ENDED = ("succeeded", "failed", "rejected", "cancelled", "skipped")
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds from enqueue to finished."""
+    """Milliseconds from enqueue to finished; and, of flows, their medians by step."""
 
     milliseconds: Sequence[float]
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     def share(self, share: float) -> float:
         """Return a percentile in milliseconds."""
@@ -37,17 +40,42 @@ def measure(
     (written just before it is enqueued) and its end ``finished_at``, when its last event and its
     state are in the database. The bare job's are RQ's ``enqueued_at`` and ``ended_at``.
     """
-    flows, jobs = [], []
+    flows, jobs, parts = [], [], []
     with helper("bench.bare", installation.running["redis_url"]):
         queue = bare.queue(installation.running["redis_url"])
         arguments = {"port": echo_port, **bare.seal(secrets.token_urlsafe(24))}
         for turn in range(WARM_UP + count):
-            run = run_once(installation, flow)["milliseconds"]
+            run = run_once(installation, flow)
             job = _run_job(queue, arguments)
             if turn >= WARM_UP:
-                flows.append(run)
+                flows.append(run["milliseconds"])
+                parts.append(_steps(installation, run))
                 jobs.append(job)
-    return Latency(flows), Latency(jobs)
+    steps = {name: median(part[name] for part in parts) for name in parts[0]}
+    return Latency(flows, steps), Latency(jobs)
+
+
+def _steps(installation: Installation, run: dict[str, Any]) -> dict[str, float]:
+    """Take a run's time apart: its row's times are the server's, those of nodes the worker's."""
+    with sqlite3.connect(installation.home / "tacit.db") as connection:
+        nodes = {
+            name: (_time(began), _time(ended))
+            for name, began, ended in connection.execute(
+                "select node, started_at, finished_at from run_nodes where run_id = ?", [run["id"]]
+            )
+        }
+    created, started = _time(run["created_at"]), _time(run["started_at"])
+    begun, ended = min(nodes.values())[0], max(end for _, end in nodes.values())
+    steps = {
+        "enqueue, pick-up, claim": _milliseconds(created, started),
+        "check, plan, first node": _milliseconds(started, begun),
+        "value (fetch)": _milliseconds(*nodes["fetch"]),
+        "HTTP (call)": _milliseconds(*nodes["call"]),
+        "log": _milliseconds(*nodes["log"]),
+        "last events, finish": _milliseconds(ended, _time(run["finished_at"])),
+    }
+    between = run["milliseconds"] - sum(steps.values())
+    return {**steps, "between nodes": between}
 
 
 def make_flow(installation: Installation, echo_port: int) -> str:
@@ -107,7 +135,8 @@ def _run_job(queue: Any, arguments: dict[str, Any]) -> float:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _milliseconds(begin: datetime, end: datetime) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import String, select
+from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import audit
@@ -32,6 +32,9 @@ class Freeze(Sealed, Base):
     reason: Mapped[str] = mapped_column(String(500))
     by: Mapped[str] = mapped_column(String(254))
     at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+_HELD = select(Freeze).where(Freeze.place.in_([EVERYWHERE, bindparam("place")])).limit(1)
 
 
 def freeze(session: Session, actor: Actor, *, everywhere: bool, reason: str) -> Freeze:
@@ -77,9 +80,7 @@ def _place(session: Session, actor: Actor, everywhere: bool) -> str:
 
 def find_freeze(session: Session, environment_id: str) -> Freeze | None:
     """Return the freeze that holds in an environment, if any."""
-    return session.scalar(
-        select(Freeze).where(Freeze.place.in_((EVERYWHERE, environment_id))).limit(1)
-    )
+    return session.scalar(_HELD, {"place": environment_id})
 
 
 def refuse_frozen(session: Session, environment_id: str) -> None:

@@ -17,7 +17,6 @@ from app import audit
 from app.accounts.freeze import refuse_frozen
 from app.accounts.models import Environment
 from app.accounts.scopes import Scope
-from app.accounts.service import current_scopes
 from app.accounts.standing import scopes_unfrozen
 from app.audit import Action, Who
 from app.components.problems import Problem
@@ -111,14 +110,16 @@ def claim_run(
         data={"claim": claim.number},
     )
     try:
-        flow = session.get_one(Flow, run.flow_id)
-        graph, settings = read_version(version)
-        check_context(run)
-        references = fetched_references(graph)
-        found, problems = check_secrets(
-            session, run.environment_id, run.flow_id, references, version.bindings,
-            _scopes(session, run) if references else (), lock=True,
-        )
+        # What was written above goes to the database with the rest, in one flush.
+        with session.no_autoflush:
+            flow = session.get_one(Flow, run.flow_id)
+            graph, settings = read_version(version)
+            check_context(run)
+            references = fetched_references(graph)
+            found, problems = check_secrets(
+                session, run.environment_id, run.flow_id, references, version.bindings,
+                _scopes(session, run) if references else (), lock=True,
+            )
     except Tampered as error:
         # Left queued, the run would be put back and tried for ever.
         _reject(session, run, who, None, [Problem(error.code, "error", error.detail)], now)
@@ -156,7 +157,7 @@ def may_use_unfrozen(session: Session, run: Run) -> bool:
 def _scopes(session: Session, run: Run) -> frozenset[Scope]:
     if run.user_id is None:
         return frozenset()
-    return current_scopes(session, run.user_id, run.environment_id, run.token_id)
+    return scopes_unfrozen(session, run.user_id, run.environment_id, run.token_id)
 
 
 def _reject(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, func, insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid, TooLarge
@@ -28,7 +29,28 @@ MAX_BYTES = 128 * 1024 * 1024
 _TYPES = frozenset({"run", "node", "log", "span"})
 _LEVELS = frozenset({"debug", "info", "warning", "error"})
 _NODE_STATES = frozenset({"running", "succeeded", "failed", "skipped", "cancelled", "rejected"})
-_ENDED = _NODE_STATES - {"running"}
+
+_STORE = insert(cast(Table, RunEvent.__table__))
+_NODE = cast(Table, RunNode.__table__)
+
+
+def _put(dialect: Any, *columns: str) -> Any:
+    """Make the statement that puts nodes into a state, of which some have a row already."""
+    new = dialect.insert(_NODE)
+    return new.on_conflict_do_update(
+        index_elements=[_NODE.c.run_id, _NODE.c.node],
+        set_={
+            **{name: new.excluded[name] for name in ("state", "attempt", *columns)},
+            "started_at": func.coalesce(new.excluded.started_at, _NODE.c.started_at),
+        },
+    )
+
+
+_NODES = {
+    name: (_put(dialect), _put(dialect, "finished_at", "outputs", "problem"))
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+"""By database: for nodes that began, and for nodes that ended."""
 
 
 def append_own(
@@ -74,7 +96,7 @@ def append_batch(session: Session, run: Run, events: object) -> list[Mapping[str
             )
     _measure(run, fresh)
     if fresh:
-        session.execute(insert(RunEvent), fresh)
+        session.connection().execute(_STORE, fresh)
         run.last_seq = fresh[-1]["seq"]
         _apply_to_nodes(session, run.id, [row for row in fresh if row["type"] == "node"])
     return list(fresh)
@@ -113,34 +135,33 @@ def set_node(
 
 
 def _apply_to_nodes(session: Session, run_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-    if not events:
-        return
-    names = {event["node"] for event in events}
-    rows = {
-        row.node: row
-        for row in session.scalars(
-            select(RunNode).where(RunNode.run_id == run_id, RunNode.node.in_(names))
-        )
-    }
+    rows: dict[str, dict[str, Any]] = {}
+    ended = set()
     for event in events:
-        state = event["data"].get("state")
+        node, state = event["node"], event["data"].get("state")
         if state not in _NODE_STATES:
             continue
-        row = rows.get(event["node"])
-        if row is None:
-            row = rows[event["node"]] = RunNode(
-                run_id=run_id, node=event["node"], started_at=None, finished_at=None,
-                outputs=None, problem=None,
-            )
-            session.add(row)
-        row.state = state
-        row.attempt = event["attempt"]
+        row = rows.setdefault(
+            node,
+            {"run_id": run_id, "node": node, "started_at": None, "finished_at": None,
+             "outputs": None, "problem": None},
+        )
+        row.update(state=state, attempt=event["attempt"])
         if state == "running":
-            row.started_at = event["at"]
-        if state in _ENDED:
-            row.finished_at = event["at"]
-            row.outputs = event["data"].get("outputs")
-            row.problem = event["data"].get("problem")
+            row["started_at"] = event["at"]
+        else:
+            ended.add(node)
+            row["finished_at"] = event["at"]
+            row["outputs"] = event["data"].get("outputs")
+            row["problem"] = event["data"].get("problem")
+    connection = session.connection()
+    begin, end = _NODES[connection.dialect.name]
+    for statement, wanted in (
+        (begin, [row for node, row in rows.items() if node not in ended]),
+        (end, [row for node, row in rows.items() if node in ended]),
+    ):
+        if wanted:
+            connection.execute(statement, wanted)
 
 
 def _batch(events: object) -> list[Any]:

@@ -26,6 +26,15 @@ from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
 from app.runs.notices import note_failure
 from app.runs.states import CLAIMED, RunState
 
+_HOLD = (
+    select(RunClaim, Worker, WorkerKey, Run)
+    .join(Worker, Worker.id == RunClaim.worker_id)
+    .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
+    .join(Run, Run.id == RunClaim.run_id)
+    .where(RunClaim.kid == bindparam("kid"))
+    .with_for_update(of=Run)
+)
+_LEFT = select(RunNode).where(RunNode.run_id == bindparam("of"), RunNode.state == "running")
 _CLAIM, _WORKER, _KEY = Reading(RunClaim), Reading(Worker), Reading(WorkerKey)
 _RUN = Reading(Run, "fence", "state", "cancel_requested")
 _LOOK = (
@@ -63,14 +72,7 @@ def hold_run(
     :param run_id: the run that the route names; the value route names none.
     :raises Unauthenticated: the token does not hold, or is another run's.
     """
-    found = session.execute(
-        select(RunClaim, Worker, WorkerKey, Run)
-        .join(Worker, Worker.id == RunClaim.worker_id)
-        .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
-        .join(Run, Run.id == RunClaim.run_id)
-        .where(RunClaim.kid == kid)
-        .with_for_update(of=Run)
-    ).one_or_none() if is_id(kid) else None
+    found = session.execute(_HOLD, {"kid": kid}).one_or_none() if is_id(kid) else None
     if found is None:
         raise refusal("unknown_kid")
     claim, worker, key, run = found
@@ -320,9 +322,7 @@ def _end(session: Session, run: Run, state: RunState, problem: dict[str, Any] | 
 
 def _end_nodes(session: Session, run: Run, state: RunState) -> None:
     """Nodes that were running when the run ended have ended with it."""
-    left = session.scalars(
-        select(RunNode).where(RunNode.run_id == run.id, RunNode.state == "running")
-    )
+    left = session.scalars(_LEFT, {"of": run.id})
     ended = "cancelled" if state == RunState.CANCELLED else "failed"
     for node in left:
         node.state = ended

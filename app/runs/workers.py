@@ -6,19 +6,27 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.actor import system_actor
 from app.accounts.environments import DEFAULT, find_environment, get_default_environment
 from app.audit import Who
 from app.ids import utcnow
+from app.keys.records import Reading
 from app.keys.tokens import refusal, verify_token
 from app.runs.enrolment import make_key
 from app.runs.models import Worker, WorkerKey
 
 LIVE_FOR = timedelta(seconds=30)
 """A worker that was seen within this time counts as there."""
+
+_KEY, _WORKER = Reading(WorkerKey), Reading(Worker)
+_SIGNER = (
+    select(*_KEY.columns, *_WORKER.columns)
+    .join_from(WorkerKey, Worker, Worker.id == WorkerKey.worker_id)
+    .where(WorkerKey.id == bindparam("kid"))
+)
 
 
 def enroll_local(session: Session, name: str, environment: str = DEFAULT) -> dict[str, str]:
@@ -35,12 +43,14 @@ def verify_worker_token(
 ) -> tuple[Worker, Mapping[str, Any]]:
     """Check a token signed with an enrolled key; returns the worker and the claims.
 
+    The worker has its sealed columns only (:mod:`app.keys.records`).
+
     :raises Unauthenticated: unknown or revoked key, another worker's name, or the token fails.
     """
-    key = session.get(WorkerKey, kid)
-    worker = session.get(Worker, key.worker_id) if key is not None else None
-    if key is None or worker is None:
+    row = session.connection().execute(_SIGNER, {"kid": kid}).one_or_none()
+    if row is None:
         raise refusal("unknown_kid")
+    key, worker = _KEY.get(session, row), _WORKER.get(session, row, len(_KEY))
     if key.revoked_at is not None or worker.revoked_at is not None:
         raise refusal("revoked_kid")
     claims = verify_token(token, key.public_key, audience, required)

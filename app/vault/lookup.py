@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.vault.models import Secret, SecretVersion
+
+_NAMED = select(Secret).where(
+    Secret.environment_id == bindparam("place"),
+    Secret.name.in_(bindparam("names", expanding=True)),
+    Secret.state != "deleted",
+)
+_NAMED_LOCKED = _NAMED.with_for_update(read=True)
+_VERSIONS = select(SecretVersion).where(
+    SecretVersion.secret_id.in_(bindparam("secrets", expanding=True)),
+    SecretVersion.number.in_(bindparam("numbers", expanding=True)),
+)
 
 Status = Literal["found", "missing", "denied", "disabled", "pin_missing", "verify_only"]
 
@@ -41,14 +52,11 @@ def resolve(
     :param lock: hold the rows against a change until the transaction's end.
     """
     wanted = set(names)
-    query = select(Secret).where(
-        Secret.environment_id == environment_id,
-        Secret.name.in_({name for name, _ in wanted}),
-        Secret.state != "deleted",
+    named = session.scalars(
+        _NAMED_LOCKED if lock else _NAMED,
+        {"place": environment_id, "names": sorted({name for name, _ in wanted})},
     )
-    if lock:
-        query = query.with_for_update(read=True)
-    secrets = {row.name: row for row in session.scalars(query)}
+    secrets = {row.name: row for row in named}
     pairs = {
         (name, pin): (row.id, pin if pin is not None else row.active_version)
         for name, pin in wanted
@@ -57,13 +65,12 @@ def resolve(
     versions: dict[tuple[str, int], SecretVersion] = {}
     if pairs:
         rows = session.scalars(
-            select(SecretVersion).where(
-                SecretVersion.secret_id.in_({secret for secret, _ in pairs.values()}),
-                SecretVersion.number.in_(
-                    # A pin beyond what the column holds is a pin on nothing.
-                    {number for _, number in pairs.values() if 0 < number < 2**31}
-                ),
-            )
+            _VERSIONS,
+            {
+                "secrets": sorted({secret for secret, _ in pairs.values()}),
+                # A pin beyond what the column holds is a pin on nothing.
+                "numbers": sorted({n for _, n in pairs.values() if 0 < n < 2**31}),
+            },
         )
         versions = {(row.secret_id, row.number): row for row in rows}
     return {

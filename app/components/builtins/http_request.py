@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -165,6 +166,8 @@ class HttpRequest(Component):
         from app.providers.egress import tls_context
 
         tls_context()
+        # Loaded by its first use otherwise: it reads bodies.
+        codecs.lookup("utf-8-sig")
 
     def run(self, context: Context) -> Mapping[str, Any]:
         """Send the request; see :mod:`app.components.http.exchange`."""
