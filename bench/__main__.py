@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import crypto, lists, masking, nodes, runs, steps, throughput, values
+from bench import canvas, crypto, lists, masking, nodes, runs, steps, throughput, values
 from bench.figures import Requirement, share_lines, table
 from bench.home import home
 from bench.installation import helper, installed
@@ -38,6 +38,7 @@ def main() -> None:
         flow_rate, bare_rate = throughput.measure(installation, flow_id, port, options.runs)
         node = nodes.measure(installation)
         rate = values.measure(installation, flow_id, options.values)
+        drawn = canvas.measure(installation)
     with home() as place:
         cpu = crypto.measure(place, CRYPTO_TIMES)
         taken = steps.measure(place, STEP_TIMES)
@@ -64,6 +65,7 @@ def main() -> None:
     print(share_lines(flow.steps))
     masked = masking.measure()
     print(f"\nCPU of masking:\n{masked.lines()}")
+    print("\n" + "\n".join(drawn.lines()))
     print("\nA value, processor time by step (one caller, in process, without TLS):")
     print(share_lines(taken))
     print("\nProcessor time of its cryptography:")
@@ -101,6 +103,7 @@ def main() -> None:
         "value_requests_per_second": rate.per_second,
         "value_requests": options.values,
         "value_ms": {"p50": rate.share(0.5), "p95": rate.share(0.95), "p99": rate.share(0.99)},
+        "canvas_ms": asdict(drawn),
         "value_step_cpu_ms": taken,
         "crypto_cpu_ms": cpu,
         "masking": {

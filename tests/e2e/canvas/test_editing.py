@@ -165,7 +165,7 @@ def test_quick_add_at_the_pointer(canvas: Canvas) -> None:
     canvas.stage.focus()
     canvas.page.mouse.move(*canvas.at(420, 330))
     canvas.press("n")
-    canvas.page.get_by_test_id("quick-search").fill("temp")
+    canvas.page.get_by_test_id("quick-search").fill("text template")
     canvas.press("Enter")
     made = canvas.node("text_template")
     expect(made).to_be_focused()

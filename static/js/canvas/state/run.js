@@ -18,6 +18,8 @@ export class RunState {
     this.nodes = new Map();
     this.lines = [];
     this.seq = 0;
+    /** While a finished run is replayed: the moment (ms) that is shown; null for its end. */
+    this.moment = null;
   }
 
   get final() {
@@ -109,6 +111,10 @@ export class RunState {
   /** The state a node is drawn in: in a rejected run the node that caused it is marked. */
   shown(id) {
     const node = this.nodes.get(id);
+    if (this.moment !== null && node?.startedAt) {
+      if (node.startedAt > this.moment) return "queued";
+      if ((node.finishedAt ?? Infinity) > this.moment) return "running";
+    }
     const blamed = this.problems.some((problem) => problem.node === id);
     if (this.state === "rejected") return blamed ? "rejected" : "skipped";
     if (!node) return this.final ? "skipped" : "queued";
@@ -122,13 +128,17 @@ export class RunState {
   nodeElapsed(id, now) {
     const node = this.nodes.get(id);
     if (!node?.startedAt) return null;
+    if (this.moment !== null) {
+      const till = Math.min(this.moment, node.finishedAt ?? this.moment);
+      return till < node.startedAt ? null : till - node.startedAt;
+    }
     if (node.finishedAt) return node.finishedAt - node.startedAt;
     return this.final ? null : Math.max(0, now - node.startedAt);
   }
 
   /** True when a wire carried a value: its source has succeeded. */
   carried(edge) {
-    return this.nodes.get(edge.source.node)?.state === "succeeded" && this.shown(edge.target.node) !== "skipped";
+    return this.shown(edge.source.node) === "succeeded" && this.shown(edge.target.node) !== "skipped";
   }
 }
 

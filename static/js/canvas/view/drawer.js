@@ -11,7 +11,7 @@ import { RUN_STATES, runName, runStatus } from "./run_words.js";
 import { drawTimeline } from "./timeline_view.js";
 
 export class Drawer {
-  /** actions: {cancel(), jump(problem), remedy(problem)} */
+  /** actions: {cancel(), jump(problem), remedy(problem), pastRuns(anchor)} */
   constructor(root, editor, actions) {
     Object.assign(this, { root, editor, actions });
     this.head = root.querySelector("[data-run-head]");
@@ -72,7 +72,7 @@ export class Drawer {
     if (this.head.signature === signature) return;
     this.head.signature = signature;
     if (!run) {
-      replace(this.head, h("span", { class: "status muted" }, icon("circle-dashed"), "No run yet"), h("span", { class: "muted" }, "Run saves the flow and starts it."));
+      replace(this.head, h("span", { class: "status muted" }, icon("circle-dashed"), "No run yet"), h("span", { class: "muted grow" }, "Run saves the flow and starts it."), this.#pastButton());
       return;
     }
     replace(
@@ -82,8 +82,21 @@ export class Drawer {
       h("span", { class: "muted nowrap", dataset: { elapsed: "" } }, elapsedText(run)),
       this.trouble ? h("span", { class: "c-warn trunc", role: "alert" }, `${this.trouble.message} Trying again.`) : null,
       h("span", { class: "grow" }),
+      this.#pastButton(),
       run.final ? null : this.#cancelButton(run),
       this.#foldButton(),
+    );
+  }
+
+  #pastButton() {
+    return h(
+      "button",
+      {
+        type: "button", class: "btn btn--ghost btn--s", dataset: { testid: "past-runs" }, "aria-haspopup": "dialog",
+        on: { click: (event) => this.actions.pastRuns(event.currentTarget) },
+      },
+      icon("history", "s"),
+      "Past runs",
     );
   }
 

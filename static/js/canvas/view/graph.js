@@ -192,7 +192,7 @@ export class GraphView extends Camera {
     const { run, selection } = this.editor;
     const classes = view.container.classList;
     classes.toggle("is-selected", selection.edges.has(edge.id));
-    classes.toggle("is-dead", Boolean(run?.final) && !run.carried(edge));
+    classes.toggle("is-dead", Boolean(run?.final) && run.moment === null && !run.carried(edge));
     classes.toggle("is-live", Boolean(run) && run.carried(edge) && run.shown(edge.target.node) === "running");
   }
 

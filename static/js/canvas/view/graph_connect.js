@@ -78,6 +78,7 @@ export class Connecting {
     const verdicts = new Map(drag.pins.map((pin) => [`${pin.node}.${pin.port}`, pin.verdict.ok]));
     const direction = drag.fromInput ? "out" : "in";
     this.view.stage.classList.add("is-wiring");
+    this.view.stage.parentElement.classList.add("is-drawing");
     for (const element of this.view.stage.querySelectorAll(".pin")) {
       const mine = element.dataset.direction === direction;
       const ok = mine && verdicts.get(element.dataset.port);
@@ -173,6 +174,7 @@ export class Connecting {
 
   #end(drag) {
     this.view.stage.classList.remove("is-wiring");
+    this.view.stage.parentElement.classList.remove("is-drawing");
     for (const element of this.view.stage.querySelectorAll(".pin")) {
       element.classList.remove("is-ok", "is-dim", "is-no", "is-target");
     }

@@ -238,7 +238,7 @@ export class Inspector {
     const label = this.root.querySelector("#insp-label");
     if (label && document.activeElement !== label) label.value = node.label;
     for (const [name, { editor, error, policy }] of this.editors) {
-      editor.set(policy ? policyValue(this.editor.catalog, node, name) : fieldValue(item, node, name));
+      editor.set(policy ? policyValue(this.editor.catalog, node, policy) : fieldValue(item, node, name));
       const problem = this.editor.problems.at(node.id, name);
       error.hidden = !problem;
       error.classList.toggle("field__error--warn", problem?.severity === "warning");

@@ -21,12 +21,14 @@ import { bindKeys, pointerOr } from "./keys.js";
 import { showTable } from "./keys_table.js";
 import { Menu } from "./menu.js";
 import { bindMinimap } from "./minimap.js";
+import { bindNewSecret } from "./new_secret.js";
 import { bindPalette } from "./palette.js";
 import { bindPanels } from "./panels.js";
 import { bindPlacing } from "./placing.js";
 import { ProblemsPanel } from "./problems_panel.js";
 import { QuickAdd } from "./quick_add.js";
 import { bindRemedies } from "./remedies.js";
+import { Replay } from "./replay.js";
 import { Running } from "./running.js";
 import { bindSaving } from "./saving.js";
 import { Secrets } from "./secrets.js";
@@ -56,6 +58,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   const small = matchMedia(SMALL);
   const editor = new Editor({ graph: flow.graph, problems: flow.problems, catalog, readOnly: !mayEdit || small.matches });
   const secrets = new Secrets(api);
+  secrets.create = bindNewSecret(find("[data-new-secret]"), api, secrets);
   const view = new GraphView(stage, editor);
   const ground = new Ground(view, editor);
   const connecting = new Connecting(view, editor, { onDropped: (end, client) => quick.forWire(end, client) });
@@ -169,10 +172,15 @@ function build(api, banner, catalog, { body: flow, etag }) {
   drawEmpty(find("[data-empty]"), editor, place);
 
   const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner });
-  const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy });
+  const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy, pastRuns: (anchor) => replay.choose(anchor) });
+  const replay = new Replay({
+    api, editor, flow, picker: hook("runs-list"), bar: find("[data-replay]"), chip: hook("changed"),
+    show: (run, graph) => running.follow(run, graph),
+  });
   const running = new Running({
     api, editor, autosave, drawer, view, flow, button: hook("run"),
     allowed: root.dataset.runnable !== "false",
+    onBegan: (graph) => replay.began(graph),
     onRefused: (error) => {
       announce(`The run didn't start. ${error.message}`);
       if (error.problems?.length) problems.toggle(true);
@@ -201,8 +209,10 @@ function build(api, banner, catalog, { body: flow, etag }) {
   view.fit();
   secrets.load();
   const asked = new URLSearchParams(location.search);
+  if (asked.has("run")) api.get(`/runs/${asked.get("run")}/graph`).then(async ({ body }) => running.follow((await api.get(`/runs/${asked.get("run")}`)).body, body.graph), (error) => announce(error.message));
   if (asked.has("node")) jump({ node: asked.get("node"), field: asked.get("field") });
   root.dataset.ready = "true";
+  requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("tacit-ready")));
 }
 
 /** What the stage itself is told: flags, folds, focus, and the menu. */

@@ -1,4 +1,4 @@
-// A light minimap, drawn from the editor's state: a box a node and the frame of what is seen.
+// A light minimap, drawn from the editor's state: a box for each node and the frame of what is seen.
 // Press or drag in it to look elsewhere.
 
 import { bounds } from "../state/geometry.js";
@@ -18,7 +18,7 @@ export function bindMinimap(svg, view, editor) {
   };
   const drawAll = () => {
     all = editor.bounds();
-    replace(boxes, [...editor.document.nodes.values()].map((node) => box(editor, node)));
+    replace(boxes, paths(editor));
     drawFrame();
   };
   const [soonAll, soonFrame] = [once(drawAll), once(drawFrame)];
@@ -41,11 +41,16 @@ function once(act) {
   };
 }
 
-function box(editor, node) {
-  const { x, y, width, height } = editor.box(node.id);
-  const secret = editor.catalog.find(node.component)?.handles_secrets;
-  const name = editor.selection.nodes.has(node.id) ? "mm-sel" : secret ? "mm-s" : "mm-n";
-  return s("rect", { class: name, x, y, width, height, rx: 14 });
+/** One path a kind: a thousand rectangles would be a thousand elements, made anew at each change. */
+function paths(editor) {
+  const parts = { "mm-n": [], "mm-s": [], "mm-sel": [] };
+  for (const node of editor.document.nodes.values()) {
+    const { x, y, width, height } = editor.box(node.id);
+    const secret = editor.catalog.find(node.component)?.handles_secrets;
+    const kind = editor.selection.nodes.has(node.id) ? "mm-sel" : secret ? "mm-s" : "mm-n";
+    parts[kind].push(`M${x} ${y}h${width}v${height}h${-width}z`);
+  }
+  return Object.entries(parts).map(([kind, d]) => s("path", { class: kind, d: d.join("") }));
 }
 
 function bindLook(svg, view) {

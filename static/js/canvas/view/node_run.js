@@ -1,7 +1,9 @@
-// "Last run" of one node: its state, what went wrong with the remedy, and its outputs. A secret
-// port's output is a placeholder {secret, version}, drawn as a chip; text is drawn with its masks.
+// "Last run" of one node: its state, what went wrong with the remedy, what came in by wires, what
+// went out, and its lines of the log. A secret port's output is a placeholder {secret, version}, drawn
+// as a chip; text is drawn with its masks.
 
-import { durationText, segments } from "../state/log.js";
+import { wiresInto } from "../state/document.js";
+import { durationText, offsetText, segments } from "../state/log.js";
 import { h, icon, replace } from "./dom.js";
 import { STATES } from "./node_element.js";
 import { chip, drawSegments } from "./log_view.js";
@@ -24,17 +26,42 @@ export function drawLastRun(root, editor, node) {
     ),
     problem ? h("div", { class: "banner banner--bad" }, icon("octagon-alert"), h("div", {}, h("p", {}, problem.message), h("p", { class: "mono muted" }, problem.code))) : null,
     mine?.leaks ? h("p", { class: "banner banner--warn" }, `${mine.leaks} secret value${mine.leaks === 1 ? " was" : "s were"} kept out of this node's outputs.`) : null,
-    outputs(mine?.outputs),
+    section("Input", values(inputs(editor, node), "input", "Nothing came in by a wire.")),
+    section("Output", values(mine?.outputs ?? {}, "output", "No outputs.")),
+    section("Log", log(run, node)),
   );
 }
 
-function outputs(values) {
-  const names = Object.keys(values ?? {});
-  if (!names.length) return h("p", { class: "field__help" }, "No outputs.");
+function section(title, content) {
+  return h("section", { class: "field" }, h("h3", { class: "field__label" }, title), content);
+}
+
+/** What the wires into the node carried, by input; several wires into one make a list. */
+function inputs(editor, node) {
+  const found = {};
+  for (const { source, target } of wiresInto(editor.document, node.id)) {
+    const given = editor.run.nodes.get(source.node)?.outputs?.[source.port];
+    if (given === undefined) continue;
+    found[target.port] = target.port in found ? [found[target.port], given].flat() : given;
+  }
+  return found;
+}
+
+const LINES = 200;
+
+function log(run, node) {
+  const lines = run.lines.filter((line) => line.node === node.id).slice(-LINES);
+  if (!lines.length) return h("p", { class: "field__help" }, "It wrote no lines.");
+  return h("div", { class: "log node-log" }, lines.map((line) => h("div", { class: `log__line log__line--${line.level}` }, h("span", { class: "log__t" }, offsetText(line.offset)), h("span", { class: "log__m" }, drawSegments(line.segments)))));
+}
+
+function values(given, kind, none) {
+  const names = Object.keys(given);
+  if (!names.length) return h("p", { class: "field__help" }, none);
   return h(
     "dl",
     { class: "outputs" },
-    names.flatMap((name) => [h("dt", {}, name), h("dd", { dataset: { output: name } }, value(values[name]))]),
+    names.flatMap((name) => [h("dt", {}, name), h("dd", { dataset: { [kind]: name } }, value(given[name]))]),
   );
 }
 

@@ -8,14 +8,19 @@ import { spliceInto } from "./moving.js";
 
 const NEW = { width: 204, height: 130 };
 
-/** Returns place(component, client | null, {end, port}?) → the node's id, or null. */
+/**
+ * Returns place(component, client | null, {end, port, free}?) → the node's id, or null. With `free`
+ * (chosen from a list) it goes to the next free place below; dropped by hand it stays where it is.
+ */
 export function bindPlacing(editor, view) {
-  return (component, client, waiting = null) => {
+  return (component, client, { free = false, ...given } = {}) => {
     if (editor.readOnly) return null;
-    const id = editor.add(component, client ? dropped(view.toGraph(client), waiting) : beside(editor, view));
+    const waiting = given.end ? given : null;
+    const point = client ? dropped(view.toGraph(client), waiting) : beside(editor, view);
+    const id = editor.add(component, free ? freePlace(editor.boxes(), { x: point[0], y: point[1] }, NEW) : point);
     if (waiting) wireUp(editor, id, waiting);
-    const under = client && !waiting ? wireUnder(editor, editor.box(id), { except: id }) : null;
-    if (!client) view.reveal(id);
+    const under = client && !waiting && !free ? wireUnder(editor, editor.box(id), { except: id }) : null;
+    if (!client || free) view.reveal(id);
     view.focusNode(id);
     announce(`Added ${editor.document.nodes.get(id).label}.`);
     if (under) spliceInto(editor, under, id);

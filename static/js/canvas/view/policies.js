@@ -1,7 +1,7 @@
 // The node's policies in the inspector: retries, time limit, what a failure does. The fields come
 // from the server (`node_policies` of GET /components); their names are paths in the node.
 //
-// Hooks: details[data-testid="policies"], .field[data-field="retry.count"] and so on.
+// Hooks: details[data-testid="policies"], .field[data-field="policy.retry.count"] and so on.
 
 import { setPolicy } from "../state/commands.js";
 import { fieldEditor } from "./fields.js";
@@ -19,7 +19,7 @@ export function policyFields(inspector, node) {
   const { policies } = editor.catalog;
   const defaults = new Map(policies.map(({ name, default: usual }) => [name, usual]));
   const fields = policies.map((field) => {
-    const id = `f-${field.name.replace(".", "-")}`;
+    const id = `p-${field.name.replace(".", "-")}`;
     const error = h("p", { class: "field__error", id: `${id}-error`, hidden: true });
     const help = h("p", { class: "field__help", id: `${id}-help` }, field.help);
     const control = fieldEditor({
@@ -33,10 +33,11 @@ export function policyFields(inspector, node) {
       seal: () => editor.history.seal(),
     });
     if (editor.readOnly) for (const one of [control.element, ...control.element.querySelectorAll("input, select")]) one.disabled = true;
-    inspector.editors.set(field.name, { editor: control, error, policy: true });
+    // A component may have a field of the same name.
+    inspector.editors.set(`policy.${field.name}`, { editor: control, error, policy: field.name });
     return h(
       "div",
-      { class: "field", dataset: { field: field.name } },
+      { class: "field", dataset: { field: `policy.${field.name}` } },
       h("div", { class: "field__label" }, h("label", { for: id }, field.label), h("span", { class: "field__key" }, field.name.split(".").at(-1))),
       control.element, error, help,
     );

@@ -30,7 +30,7 @@ export class QuickAdd {
     if (this.editor.readOnly) return;
     this.#components("Add a node", null, client, ({ item }) => {
       this.picker.close(false);
-      this.actions.place(item.name, client);
+      this.actions.place(item.name, "x" in client ? client : null, { free: true });
     });
   }
 
@@ -40,7 +40,7 @@ export class QuickAdd {
     const title = end.direction === "out" ? `${label}.${end.port} goes into a new` : `${label}.${end.port} takes from a new`;
     this.#components(title, end, client, ({ item, port }) => {
       this.picker.close(false);
-      this.actions.place(item.name, client, { end, port });
+      this.actions.place(item.name, client, { end, port, free: true });
     }, onClose);
   }
 

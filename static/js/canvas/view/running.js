@@ -9,8 +9,8 @@ const TICK = 120;
 const NOT_ALLOWED = "Your role here doesn't let you start runs.";
 
 export class Running {
-  constructor({ api, editor, autosave, drawer, view, flow, button, allowed = true, onRefused }) {
-    Object.assign(this, { api, editor, autosave, drawer, view, flow, button, allowed, onRefused });
+  constructor({ api, editor, autosave, drawer, view, flow, button, allowed = true, onRefused, onBegan = () => {} }) {
+    Object.assign(this, { api, editor, autosave, drawer, view, flow, button, allowed, onRefused, onBegan });
     this.feed = null;
     this.starting = false;
     button.addEventListener("click", () => this.start());
@@ -41,8 +41,9 @@ export class Running {
   }
 
   async #post(inputs) {
+    const graph = this.editor.serialize();
     const { body } = await this.api.post(`/flows/${this.flow.id}/runs`, { version: "draft", ...(inputs ? { inputs } : {}) });
-    this.follow(body);
+    this.follow(body, graph);
   }
 
   #setStarting(on) {
@@ -51,8 +52,8 @@ export class Running {
     this.button.setAttribute("aria-disabled", String(on));
   }
 
-  /** Show a run from its start. */
-  follow(run) {
+  /** Show a run from its start; `graph` is what it runs. */
+  follow(run, graph) {
     this.feed?.close();
     clearInterval(this.clock);
     const labels = new Map([...this.editor.document.nodes.values()].map((node) => [node.id, node.label]));
@@ -61,6 +62,7 @@ export class Running {
     this.editor.run = state;
     this.drawer.begin();
     this.editor.setRun(state);
+    this.onBegan(graph);
     this.feed = followRun({
       api: this.api,
       runId: run.id,

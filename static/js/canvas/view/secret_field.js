@@ -79,7 +79,11 @@ function listbox({ id, secrets, choose, close, current }) {
     class: "input", type: "search", placeholder: "Search by name, tag or owner", "aria-label": "Search secrets",
     "aria-controls": id, autocomplete: "off", spellcheck: "false", dataset: { testid: "secret-search" },
   });
-  const create = h("a", { href: "/secrets/new", target: "_blank", rel: "noopener" }, "Create a secret");
+  const create = h("button", { type: "button", class: "link", dataset: { act: "create-secret" }, on: { click: () => createNew(search.value.trim()) } }, "Create a secret");
+  const createNew = async (name) => {
+    const made = await secrets.create(name);
+    if (made) choose(made);
+  };
   const count = h("span", {});
   const element = h(
     "div",
@@ -168,7 +172,7 @@ function drawCard(card, name, secrets) {
   if (!secret) {
     replace(
       card,
-      h("p", {}, `There is no secret ${name} here. Choose another, or `, h("a", { href: "/secrets/new", target: "_blank", rel: "noopener" }, "create it"), "."),
+      h("p", {}, `There is no secret ${name} here. Choose another, or `, h("button", { type: "button", class: "link", dataset: { act: "create-secret" }, on: { click: () => secrets.create(name) } }, "create it"), "."),
     );
     return;
   }

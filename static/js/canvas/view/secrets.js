@@ -11,6 +11,8 @@ export class Secrets {
     this.at = 0;
     this.waiting = null;
     this.listeners = new Set();
+    /** Ask for a new secret; resolves to its name or null. Bound by the page that has the dialog. */
+    this.create = async () => null;
   }
 
   /** All secrets, from memory when they are fresh. `error` says why there are none. */
