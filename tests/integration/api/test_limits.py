@@ -16,7 +16,7 @@ def test_limits_are_shown_and_changed(installation: Installation) -> None:
     assert (changed.status_code, changed.json) == (200, {**whole, "running_runs": 4})
     again = api.call("PATCH", "/limits", json={"retention_days": 0, "running_runs": None})
     assert again.json == {**whole, "retention_days": 0}
-    viewer = installation.api(installation.token(role=Role.VIEWER))
+    viewer = installation.api(installation.token("flows:read", role=Role.VIEWER))
     assert viewer.get("/limits").json == again.json
     assert viewer.call("PATCH", "/limits", json={"retention_days": 1}).status_code == 403
 
