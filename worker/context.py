@@ -62,6 +62,7 @@ class RunScope:
     :param fetch_value: ``(grant, attempt)`` to the plaintext; raises what the client raises.
     :param guard: makes the egress guard when the first node asks for it.
     :param expressions: evaluates what users wrote.
+    :param leaks_fail: whether a node fails whose outputs held secrets, which are masked anyway.
     """
 
     run_id: str
@@ -74,6 +75,7 @@ class RunScope:
     guard: Callable[[], EgressGuard]
     scratch: Path
     expressions: Expressions | None = None
+    leaks_fail: bool = False
 
 
 class WorkerLog:

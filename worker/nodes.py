@@ -36,6 +36,7 @@ class NodeResult:
     :param outputs: exact, for the nodes that come after; never sent anywhere.
     :param retryable: whether the component said that trying again may help.
     :param reason: why a node was skipped, as a stable snake_case name.
+    :param leaks: places of its outputs that held secrets, for which it failed.
     """
 
     state: NodeState
@@ -45,6 +46,7 @@ class NodeResult:
     text: str = ""
     retryable: bool = False
     reason: str = ""
+    leaks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class NodeRunner:
                 )
             returned = self._call(step.component, step, task, cancelled)
             outputs = self._checked(step.component, step.label, returned)
+            leaks = self._shown(step, outputs)[2] if self._scope.leaks_fail else 0
+            if leaks:
+                # Nothing of it is kept, and nothing that comes after gets it.
+                return self._leaked(task, leaks, time.monotonic() - started)
         except NodeCancelled:
             return self.cancelled(time.monotonic() - started)
         except NodeError as error:
@@ -105,6 +111,16 @@ class NodeRunner:
         return NodeResult(
             "failed", problem=problem, seconds=time.monotonic() - started, retryable=retryable
         )
+
+    def _leaked(self, task: Task, leaks: int, seconds: float) -> NodeResult:
+        """The result of a node whose output held secrets, where the flow says that it fails."""
+        problem = Problem(
+            "leak_prevented", "error",
+            f"{self._plan.labels[task.node]} put secrets into its outputs ({leaks} places), and "
+            "the flow's settings say that such a node fails. Look at what it calls: it gives back "
+            "what it was sent.", node=task.node,
+        )
+        return NodeResult("failed", problem=problem, seconds=seconds, leaks=leaks)
 
     def cancelled(self, seconds: float = 0.0) -> NodeResult:
         """The result of a node that stopped, or never started, because the run was cancelled."""
@@ -175,6 +191,8 @@ class NodeRunner:
                 data["outputs"] = {}
         elif result.problem is not None:
             data["problem"] = result.problem.to_json()
+            if result.leaks:
+                data["prevented_leaks"] = result.leaks
             level = "error"
             text = f"{label} failed: {result.problem.message}"
             if step.node.policies.on_error == "continue":

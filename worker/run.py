@@ -149,6 +149,7 @@ class Run:
             guard=self._egress,
             scratch=self._around.scratch,
             expressions=expressions,
+            leaks_fail=(self._plan.get("settings") or {}).get("on_prevented_leak") == "fail_node",
         )
         try:
             outcome = Engine(graph, components, scope, output_bytes=limit).run()

@@ -126,6 +126,7 @@ class World:
         self.cancellation = RunCancellation(
             None if deadline is None else time.monotonic() + deadline)
         self.value: str | Exception = CANARY
+        self.leaks_fail = False
         self.fetched: list[tuple[str, int]] = []
         self.lock = threading.Lock()
 
@@ -147,7 +148,8 @@ class World:
     def run(self, graph: Graph, grants: tuple[str, ...] = (), **options: Any) -> Outcome:
         scope = RunScope(
             "run", {}, {node: Grant(node, "id", "tok", 2, ("h:443",)) for node in grants},
-            self.masker, self.cancellation, self.emit, self.fetch, EgressGuard, Path("/nowhere"))
+            self.masker, self.cancellation, self.emit, self.fetch, EgressGuard, Path("/nowhere"),
+            leaks_fail=self.leaks_fail)
         return Engine(graph, REGISTRY, scope, **options).run()
 
     def states(self) -> dict[str, list[str]]:
@@ -208,6 +210,24 @@ def test_values_pass_exactly_and_the_wire_wins() -> None:
     assert done["data"]["outputs"]["text"] == "***"
     assert done["data"]["prevented_leaks"] == 2
     assert done["level"] == "warning"
+
+
+def test_a_node_that_puts_out_a_secret_fails_where_the_flow_says_so() -> None:
+    world = World()
+    world.leaks_fail = True
+    world.masker.register("value-that-is-registered", "tok", 1)
+    graph = make(
+        [step("a", text="value-that-is-registered"), step("b", text="typed"), step("c")],
+        "a.text>b.text")
+    outcome = world.run(graph)
+    assert outcome.problem is not None
+    assert outcome.problem.code == world.problem("a")["code"] == "leak_prevented"
+    assert (world.states()["a"][-1], world.states()["c"][-1]) == ("failed", "succeeded")
+    assert "b" not in Step.seen
+    failed = next(e for e in world.events if e["data"].get("problem"))
+    assert failed["data"]["prevented_leaks"] == 2
+    assert "outputs" not in failed["data"]
+    assert "value-that-is-registered" not in repr(world.events)
 
 
 def test_branches_run_together_and_numbers_become_text() -> None:
