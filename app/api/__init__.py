@@ -24,6 +24,7 @@ def register(app: APIFlask) -> None:
         credentials,
         credentials_typed,
         flows,
+        history,
         hooks,
         installation,
         limits,

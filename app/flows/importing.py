@@ -25,6 +25,7 @@ from app.flows.bundle_reading import Finding, read_bundle
 from app.flows.bundles import Bundle, BundledFlow, map_secrets, references_of, use_of
 from app.flows.credential_marks import credential_problems
 from app.flows.graph import Graph
+from app.flows.history import keep_draft
 from app.flows.models import Flow
 from app.flows.settings import FlowSettings, read_settings
 from app.flows.validation import SecretReference, SecretStatus, find_problems, status_of
@@ -328,17 +329,9 @@ def _write(session: Session, actor: Actor, target: _Target, plan: FlowPlan) -> F
         )
         return FlowPlan(made.id, made.name, plan.action, plan.nodes)
     if plan.action == "replace":
-        _keep_draft(session, actor, target.row)
+        keep_draft(session, actor, target.row, "an import replaced it")
         service.save_flow(
             session, actor, target.row.id, graph=graph, description=flow.description,
             settings=target.settings,
         )
     return plan
-
-
-def _keep_draft(session: Session, actor: Actor, row: Flow) -> None:
-    """Keep the draft that is about to be replaced, so that it can be restored."""
-    kept = service.freeze_draft(session, actor, row)
-    if not kept.note:
-        kept.note = f"The draft at revision {row.revision}, before an import replaced it"
-

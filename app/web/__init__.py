@@ -14,6 +14,7 @@ from app.web import (  # noqa: F401 - importing a family binds its routes to the
     flow_settings,
     flows,
     freezing,
+    importing,
     login_sessions,
     master_keys,
     overview,
@@ -25,6 +26,7 @@ from app.web import (  # noqa: F401 - importing a family binds its routes to the
     secret_page,
     secrets,
     settings,
+    versions,
     workers,
 )
 from app.web.context import install_context

@@ -43,7 +43,10 @@ class NavigationItem:
 
 _ITEMS: tuple[tuple[str, str, str, Scope | None, Collection[str]], ...] = (
     ("Overview", "layout-dashboard", "overview", None, ("overview",)),
-    ("Flows", "workflow", "flows", Scope.FLOWS_READ, ("flow",)),
+    (
+        "Flows", "workflow", "flows", Scope.FLOWS_READ,
+        ("flow", "flow_versions", "activate_version", "import_page"),
+    ),
     ("Runs", "activity", "runs", Scope.RUNS_READ, ("run",)),
     (
         "Secrets", "key-round", "secrets", Scope.SECRETS_READ,

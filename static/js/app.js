@@ -9,9 +9,11 @@ import { bindKeys } from "./pages/keys.js";
 import { bindPolling } from "./pages/polling.js";
 import { bindLog } from "./pages/log.js";
 import { bindCopy } from "./pages/copy.js";
+import { bindFill } from "./pages/fill.js";
 
 const binders = [
   bindTheme, bindToasts, bindValueFields, bindForms, bindTimes, bindKeys, bindPolling, bindLog, bindCopy,
+  bindFill,
 ];
 
 for (const bind of binders) {
