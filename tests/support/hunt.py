@@ -93,6 +93,7 @@ class Hit:
     place: str
     form: str
     where: str
+    around: str = ""
 
 
 @dataclass
@@ -124,7 +125,9 @@ class Hunt:
                 if (name, form) not in seen and needle in layer:
                     seen.add((name, form))
                     shown = f"{form} in {path}" if path else form
-                    self.hits.append(Hit(name, place, shown, where))
+                    at = layer.index(needle)
+                    around = layer[max(0, at - 60):at] + b"[...]" + layer[at + len(needle):][:40]
+                    self.hits.append(Hit(name, place, shown, where, repr(around)))
 
     def object(self, place: str, value: Any, where: str = "") -> None:
         """Search anything made of texts, bytes, lists and mappings, each text on its own."""
@@ -276,7 +279,10 @@ class Hunt:
             lines.append(
                 f"{place:<22}{self.searched.get(place, 0):>12,}{forms:>8}{len(hits):>6}{shut}"
             )
-            lines += [f"    {hit.value}: {hit.form} at {hit.where}" for hit in hits[:20]]
+            lines += [
+                f"    {hit.value}: {hit.form} at {hit.where}"
+                + (f"\n        {hit.around}" if hit.around else "") for hit in hits[:20]
+            ]
         return "\n".join(lines)
 
 

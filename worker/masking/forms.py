@@ -223,6 +223,8 @@ def _escaped_whole(text: str, data: bytes) -> Iterator[str]:
     for digits, signs in ((units, ("\\u",)), (octets, ("%", "\\x"))):
         for cased in (digits, digits.upper()):
             yield from (sign + cased.replace("|", sign) for sign in signs)
+    yield "\\u0000".join(text)  # UTF-16 taken for text, and that for JSON
+    yield "\\x00".join(text)
 
 
 def _url(text: str) -> Iterator[str]:

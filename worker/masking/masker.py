@@ -6,7 +6,7 @@ Only copies that leave are masked; what passes between nodes stays exact.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from worker.masking import forms
@@ -56,9 +56,7 @@ class Masker:
                 )
             for spelled, target in ((anywhere, self._anywhere), (words, self._words)):
                 for form in spelled:
-                    # The text is searched without control characters, so the forms have none.
-                    data = strip_characters(form).encode("utf-8", "surrogatepass")
-                    if len(data) >= forms.MIN_LENGTH:
+                    for data in _searched(form) if spelled is anywhere else _word(form):
                         target.setdefault(data, owner)
             self._values.add(value)
             self._matcher = None
@@ -69,8 +67,7 @@ class Masker:
         try:
             # Most texts hold nothing; they needn't be taken apart to see that.
             data = text.encode("utf-8", "surrogatepass")
-            matcher = self._current()
-            if matcher.is_plain(data) and not matcher.find(data):
+            if self._current().holds_nothing(data):
                 return MaskedText(text)
         except Exception:  # the text must not leave, whatever went wrong
             return MaskedText(WITHHELD)
@@ -102,3 +99,27 @@ class Masker:
             if self._matcher is None:
                 self._matcher = Matcher(self._anywhere, self._words, self._build)
             return self._matcher
+
+
+def _searched(form: str) -> Iterator[bytes]:
+    """What is searched for a form that is masked anywhere.
+
+    The text is searched without control characters, so the forms have none; and where it has
+    backslashes also without them, since every further quoting adds some.
+    """
+    shown = form if form.isascii() and form.isprintable() else strip_characters(form)
+    if "\\" in shown:
+        bare = shown.replace("\\", "")
+        if not forms.is_weak(bare):
+            yield bare.encode("utf-8", "surrogatepass")
+            # Found so, a mask would leave the backslashes at its edges.
+            if shown == form and form[-1] != "\\" and form[:2] != "\\\\":
+                return
+    if len(shown) >= forms.MIN_LENGTH:
+        yield shown.encode("utf-8", "surrogatepass")
+
+
+def _word(form: str) -> Iterator[bytes]:
+    shown = strip_characters(form)
+    if len(shown) >= forms.MIN_LENGTH:
+        yield shown.encode("utf-8", "surrogatepass")

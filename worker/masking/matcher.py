@@ -20,6 +20,7 @@ SEED = 32
 """Bytes of a form that the automaton looks for; the rest of a longer form is compared. Hyperscan
 refuses patterns over 16,000 bytes; short patterns, which more forms share, keep the build fast."""
 _PREFIX = 4
+_BACKSLASH = 0x5C
 _AFTER_WORD = b"\xff"  # never in UTF-8: makes a whole-word form wait for the character after it
 
 
@@ -164,14 +165,41 @@ class Matcher:
 
     def passes(self, data: bytes) -> bool:
         """Say whether all of ``data``, which isn't empty, may leave as it is, whatever follows."""
-        if not self.is_plain(data) or data[-1] in self._inside:
+        if data[-1] in self._inside or not self.holds_nothing(data):
             return False
-        return self._search is None or not self._search.find(data)
+        return data[-1] != _BACKSLASH or not self.find_escaped(data)[1] < len(data)
 
-    def find(self, data: bytes, before: str = "") -> list[Match]:
+    def holds_nothing(self, data: bytes) -> bool:
+        """Say whether all of ``data``, the whole text, may leave as it is."""
+        if not self.is_plain(data):
+            return False
+        if self._search is None:
+            return True
+        if self._search.find(data):
+            return False
+        return b"\\" not in data or not self._search.find(data.replace(b"\\", b""))
+
+    def find_escaped(self, data: bytes) -> tuple[list[Match], int]:
+        """Search ``data`` without its backslashes: JSON in JSON, at any depth, has only more.
+
+        Returns the matches and where what a form could continue begins, both in ``data`` itself.
+        """
+        bare = data.replace(b"\\", b"")
+        found = [match for match in self.find(bare, words=False) if match.start < match.end]
+        hold = self.hold(bare)
+        if not found and hold == len(bare):
+            return [], len(data)
+        places = [place for place, byte in enumerate(data) if byte != _BACKSLASH]
+        return [
+            Match(places[match.start], places[match.end - 1] + 1, match.owner) for match in found
+        ], places[hold] if hold < len(bare) else len(data)
+
+    def find(self, data: bytes, before: str = "", *, words: bool = True) -> list[Match]:
         """Return every match in ``data``; ``before`` is the character that stood before it.
 
         A whole-word form at the very end counts as ending there.
+
+        :param words: False for no whole-word forms.
         """
         if self._search is None:
             return []
@@ -183,7 +211,7 @@ class Matcher:
                 if len(form) > SEED and not data.startswith(form, start):
                     continue
                 stop = start + len(form)
-                if not whole or _is_word(data, start, stop, before):
+                if not whole or (words and _is_word(data, start, stop, before)):
                     found.append(Match(start, stop, owner))
         return found
 

@@ -66,7 +66,8 @@ class MaskStream:
     """One stream of text on its way out.
 
     Several views of a text with control characters are searched: as a reader sees it, without
-    control sequences; and with what :data:`_REMAINS` leaves of the sequences.
+    control sequences; and with what :data:`_REMAINS` leaves of the sequences. A text with
+    backslashes is searched without them too.
 
     :param matcher: gives the present matcher; values registered later count from then on.
     """
@@ -129,7 +130,11 @@ class MaskStream:
 
     def _cut_plain(self, data: bytes, final: bool, matcher: Matcher) -> _Cut:
         matches = [found for before in set(self._before) for found in matcher.find(data, before)]
-        end = len(data) if final else _before_return(data, matcher.hold(data))
+        hold = matcher.hold(data)
+        if b"\\" in data:
+            escaped, hold_escaped = matcher.find_escaped(data)
+            matches, hold = matches + escaped, min(hold, hold_escaped)
+        end = len(data) if final else _before_return(data, hold)
         cut = _Cut(data, end, [match for match in matches if match.start < end])
         self._pending = _decode(data[end:])
         if end:
@@ -150,13 +155,18 @@ class MaskStream:
                 start, end = view.to_seen(match.start), view.to_seen(match.end)
                 if start < end:
                     matches.append(Match(start, end, match.owner))
+        hold_escaped = len(seen)
+        if b"\\" in seen:
+            escaped, hold_escaped = matcher.find_escaped(seen)
+            matches += escaped
         if final:
             end, raw = len(seen), len(text)
         else:
             holds = [matcher.hold(view.data) for view in views]
-            end = _before_return(
-                seen, min(view.to_seen(hold) for view, hold in zip(views, holds, strict=True))
-            )
+            end = _before_return(seen, min(
+                hold_escaped,
+                *(view.to_seen(hold) for view, hold in zip(views, holds, strict=True)),
+            ))
             raw = _first_held(views, holds, end, decided)
         for number, view in enumerate(views):
             self._before[number] = view.last_before(raw) or self._before[number]

@@ -1,0 +1,171 @@
+"""Flows that lead canaries through every component: by its secret inputs, and by its plain ones.
+
+What a component is given follows from its declaration. The secret's value reaches plain inputs as
+in life: a service answered with it, and data passes between nodes as it is. One chain for each
+kind of canary and each way::
+
+    Secret Fetch ──▶ HTTP Request, told back ──▶ the component ──▶ Log
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.components.binding import find_config_problems
+from app.components.declaration import Component, ConfigField
+from app.components.ports import Port, PortType, accepts
+from tests.support.blabbing import FAILURES
+
+TEXT, JSON = ("tell", "body", PortType.TEXT), ("tell", "json", PortType.JSON)
+ADDRESSES = ("url", "endpoint", "endpoint_url", "base_url")
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "trigger.schedule": {"cron": "0 0 1 1 *"},
+    "control.delay": {"seconds": 0.01},
+    "data.json_query": {"query": "@"},
+    "data.template": {"template": "{{ values }} {% for one in values %}{{ one }}{% endfor %}"},
+    "text.template": {"template": "{{values}}"},
+}
+"""What has to be typed into a component, where its declaration doesn't say it all."""
+
+BROKEN: dict[str, list[dict[str, Any]]] = {
+    "data.json_query": [{"query": "["}, {"query": "length(@.number)"}],
+    "data.template": [{"template": "{{ values.a.b.c }}"}, {"template": "{% if %}"},
+                      {"template": "{{ values['all'] / 0 }}"}],
+    "text.template": [{"template": "{{nothing}}"}],
+    "control.condition": [{"operator": "greater", "compare_to": "x"}],
+    "data.set": [{"remove": "[["}],
+}
+"""Settings with which a component fails at what it is given."""
+
+
+@dataclass
+class Chain:
+    """A way into one component: its config and what is wired into it."""
+
+    component: Component
+    config: dict[str, Any]
+    wires: list[tuple[str, str]] = field(default_factory=list)
+    """``(source, port)``: source is ``secret``, ``body`` or ``json``."""
+
+
+def chains(component: Component, url: str, secret: str) -> list[Chain]:
+    """Return the ways into a component.
+
+    :param url: of a service that tells back (:mod:`tests.support.blabbing`).
+    :param secret: name of a stored secret.
+    :raises LookupError: nothing is known to type into it; it needs an entry in :data:`CONFIGS`.
+    """
+    config = _config(component, url, secret)
+    given = [
+        *(("secret", port.name) for port in component.inputs if port.type is PortType.SECRET),
+        *((source, port.name) for port in component.inputs if (source := _source(port))),
+    ]
+    one_secret = [[wire] for wire in given if wire[0] == "secret"]
+    plain = [wire for wire in given if wire[0] != "secret"]
+    ways = [Chain(component, config, given)]
+    ways += [Chain(component, config, [*plain, *wire]) for wire in one_secret]
+    ways += [
+        Chain(component, config, [*given, (source, name)])
+        for name, one in component.fields().items()
+        if one.port is not None and (source := _source(one.port))
+    ]
+    ways += [Chain(component, config | broken, given) for broken in BROKEN.get(component.name, ())]
+    address = next((name for name in ADDRESSES if name in component.fields()), None)
+    if address is not None:
+        hasty = {"timeout": 1} if "timeout" in component.fields() else {}
+        addresses = [f"{url}/{failure}" for failure in FAILURES]
+        addresses += ["http://127.0.0.1:9/", "http://nowhere.invalid/"]
+        wires = [*plain, *(one_secret[0] if one_secret else ())]
+        ways += [Chain(component, {**config, **hasty, address: at}, wires) for at in addresses]
+    return ways
+
+
+def flow(component: Component, url: str, secret: str) -> dict[str, Any]:
+    """Return the graph that leads a secret through a component, in all ways."""
+    nodes: list[dict[str, Any]] = []
+    edges: list[dict[str, Any]] = []
+
+    def node(name: str, kind: str, config: Mapping[str, Any]) -> str:
+        nodes.append({
+            "id": name, "component": kind, "label": name, "position": [0, len(nodes)],
+            "config": dict(config),
+        })
+        return name
+
+    def wire(source: str, port: str, target: str, into: str) -> None:
+        edges.append({
+            "id": f"e{len(edges)}", "source": {"node": source, "port": port},
+            "target": {"node": target, "port": into},
+        })
+
+    fetch = node("fetch", "secret.fetch", {"secretName": secret})
+    tell = node("tell", "http.request", {"method": "POST", "url": f"{url}/echo"})
+    wire(fetch, "value", tell, "bearer_token")
+    sources = {"secret": (fetch, "value"), "body": (tell, "body"), "json": (tell, "json")}
+    for way, chain in enumerate(chains(component, url, secret)):
+        name = node(f"x{way}", component.name, chain.config)
+        for source, port in chain.wires:
+            wire(*sources[source], name, port)
+        wire(tell, "done", name, "start")
+        for place, output in enumerate(component.outputs):
+            if output.type is PortType.SECRET:
+                used = node(f"u{way}_{place}", "http.request", {"url": f"{url}/echo"})
+                wire(name, output.name, used, "bearer_token")
+            elif output.type is not PortType.ORDER:
+                log = node(f"l{way}_{place}", "output.log", {})
+                wire(name, output.name, log, "data")
+    return {"schema": 1, "nodes": nodes, "edges": edges}
+
+
+def _source(port: Port) -> str | None:
+    if port.type in (PortType.SECRET, PortType.ORDER):
+        return None
+    for name, kind in (("json", PortType.JSON), ("body", PortType.TEXT)):
+        if accepts(kind, port.type):
+            return name
+    return None
+
+
+def _config(component: Component, url: str, secret: str) -> dict[str, Any]:
+    config = dict(CONFIGS.get(component.name, {}))
+    for name, one in component.fields().items():
+        if name not in config and one.required:
+            made = _typed(one, url, secret)
+            if made is not None:
+                config[name] = made
+    problems = find_config_problems(component, config)
+    if problems:
+        raise LookupError(
+            f"{component.name}: {'; '.join(problem.message for problem in problems)}. The canary "
+            "hunt doesn't know what to type: add an entry to CONFIGS in tests/support/recipes.py."
+        )
+    return config
+
+
+def _typed(one: ConfigField, url: str, secret: str) -> Any:
+    kind = one.shown["kind"]
+    if kind == "secret_name":
+        return secret
+    if one.name in ADDRESSES:
+        return f"{url}/echo"
+    if one.name in ("host", "hostname", "server"):
+        return url.rpartition("/")[2].partition(":")[0]
+    if one.name == "port":
+        return int(url.rpartition(":")[2])
+    if one.shown["choices"]:
+        return one.shown["choices"][0]["value"]
+    if kind == "number":
+        return 1
+    if kind in ("key_value", "json"):
+        return {}
+    if one.shown["placeholder"]:
+        return one.shown["placeholder"]
+    return "x" if kind in ("text", "multiline") else None
+
+
+def uncovered(names: Iterator[str]) -> list[str]:
+    """Return the entries of the tables that name no component."""
+    return sorted({*CONFIGS, *BROKEN} - set(names))
