@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.errors import ConfigError
 
@@ -63,6 +64,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_SMTP_URL", "",
             "Mail server for notices of failed runs: smtp://USER:PASSWORD@HOST:587?from=ADDRESS "
             "(STARTTLS, but to this machine) or smtps://…"),
+    Setting("TACIT_OTLP_ENDPOINT", "",
+            "Where the runtime sends traces of ended runs by OTLP/HTTP: https://host:4318, or "
+            "plain http to this machine."),
     Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 
@@ -165,6 +169,7 @@ class Config:
     audit_checkpoints: Path
     audit_days: int
     log_level: str
+    otlp_endpoint: str
     smtp: Hidden
 
     @classmethod
@@ -202,6 +207,7 @@ class Config:
             or home / "audit" / "checkpoints.jsonl",
             audit_days=_audit_days(env),
             log_level=(env.get("TACIT_LOG_LEVEL") or "INFO").upper(),
+            otlp_endpoint=_otlp(env),
             smtp=Hidden(env.get("TACIT_SMTP_URL", "")),
         )
 
@@ -219,6 +225,22 @@ class Config:
     def is_sqlite(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite")
+
+
+def _otlp(env: Mapping[str, str]) -> str:
+    address = env.get("TACIT_OTLP_ENDPOINT") or ""
+    parts = urlsplit(address)
+    near = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if address and not (
+        parts.hostname and not parts.username
+        and (parts.scheme == "https" or (parts.scheme == "http" and near))
+    ):
+        raise ConfigError(
+            "setting_invalid",
+            "TACIT_OTLP_ENDPOINT has to be an https address such as https://otel.example.com:4318. "
+            "Plain http is for this machine only.",
+        )
+    return address
 
 
 def _live_recheck(env: Mapping[str, str]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +12,7 @@ from app.components.errors import NodeError
 from app.components.expressions import Language
 from app.components.problems import Remedy
 from app.components.secret import Secret, SecretRef, open_for
+from app.ids import iso, utcnow
 from worker.cancellation import AttemptCancellation, RunCancellation
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.masking import MaskedText, Masker, MaskerFull
@@ -141,6 +143,20 @@ class NodeContext:
         """The way out: every connection is made through it."""
         return self._scope.guard()
 
+    @contextmanager
+    def span(self, name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
+        """Time a step of the node; its end is sent as an event, masked like all others."""
+        began, state = utcnow(), "failed"
+        try:
+            yield attributes
+            state = "succeeded"
+        finally:
+            self._scope.emit(
+                "span", name,
+                data={"started_at": iso(began), "state": state, "attributes": attributes},
+                node=self.node_id, attempt=self.attempt,
+            )
+
     def evaluate(self, language: Language, source: str, data: Any) -> Any:
         """Return what an expression that a user wrote makes of plain data.
 
@@ -177,7 +193,8 @@ class NodeContext:
             )
         self.cancelled.raise_if_set()
         try:
-            value = self._scope.fetch_value(grant, self.attempt)
+            with self.span("secret.fetch", secret=grant.name, version=grant.version):
+                value = self._scope.fetch_value(grant, self.attempt)
         except RuntimeRefused as error:
             raise _refused(error, grant) from None
         except RuntimeUnreachable as error:

@@ -175,6 +175,7 @@ class Telemetry:
                 "state": state,
                 "problem": self._masker.mask_object(problem).value if problem else None,
                 "events": events,
+                "searched_bytes": self._masker.searched,
             }, FINISH_PATIENCE)
             self._waiting = []
         return str(answer.get("state", state))

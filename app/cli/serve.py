@@ -15,6 +15,7 @@ from app.cli.children import become_undumpable
 from app.config import Config
 from app.errors import ConfigError
 from app.keys.ca import TlsFiles, server_context
+from app.log import set_up
 
 THREADS = 32
 KEEP_ALIVE = 120
@@ -46,6 +47,7 @@ def serve(factory: str, config: Config, address: str) -> None:
             f"There is no certificate at {files.certificate}. Put one and its key "
             f"({files.key.name}) there, or have “tacit up” make them.",
         )
+    set_up(factory.removeprefix("create_").removesuffix("_app"), config.log_level)
     # The process holds the master key, or at least what opens sessions.
     become_undumpable()
     if factory == LIVE:
@@ -95,6 +97,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
+        # gunicorn has set its own loggers up meanwhile.
+        set_up(self._factory.removeprefix("create_").removesuffix("_app"), self._config.log_level)
         return load_factory(self._factory)(self._config)
 
 

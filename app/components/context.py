@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,6 +89,13 @@ class Context(Protocol):
     @property
     def egress(self) -> EgressGuard:
         """The way out: every connection is made through it."""
+
+    def span(self, name: str, **attributes: Any) -> AbstractContextManager[dict[str, Any]]:
+        """Time a step of the node: a span of the run's timeline and trace.
+
+        Name and attributes are masked like everything else; what is put into the yielded mapping
+        meanwhile counts too. An exception marks the span as failed and goes on.
+        """
 
     def evaluate(self, language: Language, source: str, data: Any) -> Any:
         """Return what an expression that a user wrote makes of plain data.

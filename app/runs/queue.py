@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,14 @@ class RunQueue:
         """
         queue = Queue(queue_name(environment), connection=self._redis, serializer=JSONSerializer)
         return queue.get_job_position(f"run-{run_id}") is not None
+
+    def depth(self, environment: str) -> float:
+        """Return how many jobs wait for a worker; NaN while the queue's server is away."""
+        try:
+            name = queue_name(environment)
+            return Queue(name, connection=self._redis, serializer=JSONSerializer).count
+        except RedisError:
+            return math.nan
 
     def publish(self, run_id: str, seq: int) -> None:
         """Tell waiting pages that a run has events up to ``seq``; they read the database."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def register(app: Flask, services: Services) -> None:
     """Add the routes to the runtime application."""
-    from app.runtime import health, metrics, runs, values, workers
+    from app.runtime import health, meters, metrics, runs, values, workers
 
+    meters.attach(app, meters.Meters(services.config, services.db))
     for module in (health, metrics, workers, runs, values):
         app.register_blueprint(module.routes)

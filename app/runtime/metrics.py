@@ -17,6 +17,7 @@ from app.http.services import Services, services
 from app.ids import utcnow
 from app.runs.counts import count_open_runs
 from app.runs.workers import count_live_workers
+from app.runtime.meters import meters
 from app.vault.reading import due_counts_by_environment
 
 routes = Blueprint("runtime_metrics", __name__)
@@ -24,11 +25,13 @@ routes = Blueprint("runtime_metrics", __name__)
 
 @routes.get("/metrics")
 def metrics() -> Response:
-    """Say how the installation is doing; any process of the runtime gives the same answer."""
-    # A registry for each scrape: nothing is kept between two, and nothing is global.
+    """Say how the installation is doing, and what this process of the runtime has seen."""
+    # A registry for each scrape: what the database says is read anew. What this process has
+    # seen itself comes after it.
     registry = CollectorRegistry()
     registry.register(_Installation(services()))
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    lines = generate_latest(registry) + generate_latest(meters().registry)
+    return Response(lines, content_type=CONTENT_TYPE_LATEST)
 
 
 class _Installation(Collector):
@@ -44,6 +47,18 @@ class _Installation(Collector):
             yield from _runs(session)
             yield _events(session)
         yield self._checkpoint_age()
+        yield self._queue_depth()
+
+    def _queue_depth(self) -> Metric:
+        depth = GaugeMetricFamily(
+            "tacit_queue_depth", "Jobs that wait for a worker; NaN while the queue is away.",
+            labels=["environment"],
+        )
+        with self._held.db.read() as session:
+            names = [name for name, _ in count_open_runs(session)]
+        for name in dict.fromkeys(names):
+            depth.add_metric([name], self._held.queue.depth(name))
+        return depth
 
     def _checkpoint_age(self) -> Metric:
         written = CheckpointFile(self._held.config.audit_checkpoints).last_written()

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from app.http.problems import request_id
 from app.http.services import services
 from app.ids import is_id
+from app.log import bound
 from app.runs.claims import LEASE
 from app.runs.leases import Held, finish, hold_run, renew
 from app.runs.workers import describe_worker
 from app.runtime.credentials import RUN, read_body, read_token, refusals_audited
+from app.runtime.meters import meters
 
 routes = Blueprint("runtime_runs", __name__, url_prefix="/runtime/v1/runs/<run_id>")
 
@@ -49,13 +51,18 @@ def end(run_id: str) -> Response:
         )
         stored = held.run.last_seq
     services().queue.publish(run_id, stored)
+    meters().ended.add(run_id)
+    searched = sent.get("searched_bytes")
+    if type(searched) is int and 0 < searched < 2**50:
+        meters().masked.inc(searched)
     return jsonify(state=state)
 
 
 @contextmanager
 def _held(run_id: str) -> Iterator[tuple[Session, Held, Callable[[], dict[str, Any]]]]:
     """Open a transaction with the run locked under the request's token; gives the body too."""
-    with refusals_audited(run_id=run_id if is_id(run_id) else None) as caller:
+    known = run_id if is_id(run_id) else None
+    with bound(run=known or "?"), refusals_audited(run_id=known) as caller:
         token, kid = read_token()
         body = read_body()
         with services().db.begin() as session:

@@ -27,6 +27,7 @@ from app.runtime.credentials import (
     refusals_audited,
     refuse_browser,
 )
+from app.runtime.meters import meters
 
 routes = Blueprint("runtime_workers", __name__, url_prefix="/runtime/v1")
 
@@ -86,6 +87,8 @@ def claim() -> Response:
             claimed = claim_run(session, worker, who, run_id, public_key, key_id=kid)
             last_seq = claimed.run.last_seq
     held.queue.publish(run_id, last_seq)
+    if claimed.state == "rejected":
+        meters().ended.add(run_id)
     return jsonify(_plan(claimed))
 
 
@@ -105,6 +108,7 @@ def lost(run_id: str) -> Response:
             )
     if changed:
         services().queue.publish(run_id, 0)
+        meters().ended.add(run_id)
     return jsonify(ok=True)
 
 

@@ -14,7 +14,8 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,13 @@ class LocalContext:
     attempt: int = 1
     revealed: list[tuple[str, str]] = field(default_factory=list)
     known: list[Secret] = field(default_factory=list)
+    spans: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def span(self, name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
+        """Keep the name of a step in :attr:`spans`."""
+        self.spans.append(name)
+        yield attributes
 
     def evaluate(self, language: Language, source: str, data: Any) -> Any:
         """Evaluate an expression, in this process and without a worker's limits."""

@@ -161,7 +161,7 @@ def crash(house: House) -> str:
     """Let a run's process die of a signal while it holds a value."""
     seen = house.service.asked.count("slow")
     run = house.start("crashed", fetching("canary/text", "/slow", house))
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + PATIENCE
     while house.service.asked.count("slow") == seen:
         assert time.monotonic() < give_up
         time.sleep(0.05)

@@ -66,9 +66,12 @@ def blabbing() -> Iterator[Blabbing]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             kind = self.path.strip("/").partition("?")[0]
             service.asked.append(kind)
+            plain: list[str] = []
             given = [body.decode("utf-8", "replace")]
             if "?" in self.path:
-                given += [self.path, unquote(self.path)]
+                # As it came it is told back like a long text: once.
+                plain = [self.path]
+                given += [unquote(self.path)]
             for name, value in self.headers.items():
                 if name.lower() in _BORING:
                     continue
@@ -78,6 +81,7 @@ def blabbing() -> Iterator[Blabbing]:
             if getattr(self, f"_{kind.partition('/')[0].replace('-', '_')}", None) is None:
                 kind = "echo"
             answer = getattr(self, f"_{kind.partition('/')[0].replace('-', '_')}")
+            self.plain = plain
             answer([part for part in given if part] or ["nothing"], kind)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = _serve
@@ -93,7 +97,8 @@ def blabbing() -> Iterator[Blabbing]:
 
         def _all(self, given: list[str]) -> bytes:
             return json.dumps({
-                "all": [told(part) for part in given if len(part) <= _LONG], "as it is": given,
+                "all": [told(part) for part in given if len(part) <= _LONG],
+                "as it is": [*given, *self.plain],
                 "number": 1, "nested": [[{part: part} for part in given if len(part) <= _LONG]],
             }, ensure_ascii=False).encode()
 

@@ -33,6 +33,8 @@ class Masker:
         self._words: dict[bytes, Owner] = {}
         self._values: set[str] = set()
         self._matcher: Matcher | None = None
+        self.searched = 0
+        """Bytes of text that were masked so far, about."""
 
     def register(self, value: str, name: str = "secret", version: int | None = None) -> bool:
         """Mask ``value`` in all its forms from now on.
@@ -67,6 +69,7 @@ class Masker:
         try:
             # Most texts hold nothing; they needn't be taken apart to see that.
             data = text.encode("utf-8", "surrogatepass")
+            self.searched += len(data)
             if self._current().holds_nothing(data):
                 return MaskedText(text)
         except Exception:  # the text must not leave, whatever went wrong
@@ -81,8 +84,8 @@ class Masker:
                 # No form has a line break beside it that would change what is found: a break
                 # between two texts only ends words, as the end of a text does.
                 data = "\n".join(plain[1]).encode("utf-8", "surrogatepass")
-                matcher = self._current()
-                if matcher.is_plain(data) and not matcher.find(data):
+                self.searched += len(data)
+                if self._current().holds_nothing(data):
                     return MaskedObject(plain[0])
         except Exception:  # the walk withholds what it can't mask
             return mask_structure(self.mask_text, value)

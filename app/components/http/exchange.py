@@ -89,16 +89,16 @@ def _perform(context: Context, deadline: Deadline) -> dict[str, Any]:
     )
     for left in range(config.max_redirects, -1, -1):
         deadline.place = call.target.authority
-        began = time.monotonic()
         headers = _all_headers(call, credentials)
-        # A connection for each hop: every one of them passes the guard.
-        with send(
+        # A connection for each hop: every one of them passes the guard. The query is left out of
+        # the span: it is where credentials hide.
+        with context.span(
+            f"{call.method} {call.target.authority}", method=call.method,
+            server=call.target.authority,
+        ) as span, send(
             context.egress, deadline, call.method, call.target, headers, call.content
         ) as answer:
-            context.log.debug(
-                f"{call.method} {call.target.authority} answered {answer.status}",
-                {"milliseconds": round((time.monotonic() - began) * 1000)},
-            )
+            span["status"] = answer.status
             location = answer.header("location")
             redirects = answer.status in _REDIRECTS and bool(location and config.max_redirects)
             if not redirects:

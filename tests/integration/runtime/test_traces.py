@@ -1,0 +1,148 @@
+"""Traces of ended runs reach a real OTLP/HTTP receiver; the same spans make the histograms."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from app.config import Config
+from app.errors import ConfigError
+from app.factory import create_runtime_app
+from app.http.services import Services
+from tests.integration.runtime.test_metrics import scrape
+from tests.support.running import until
+from tests.support.runs import HeldRun, RuntimeClient, Workshop
+
+START = "2026-01-02T03:04:05.{:06}+00:00"
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    """An OTLP/HTTP receiver: its address and what it was sent."""
+    got: list[ExportTraceServiceRequest] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v1/traces"
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append(ExportTraceServiceRequest.FromString(body))
+            answer = ExportTraceServiceResponse().SerializeToString()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", got
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def event(seq: int, kind: str, at: int, text: str = "", **data: Any) -> dict[str, Any]:
+    attempt = data.pop("attempt", 1)
+    return {"seq": seq, "at": START.format(at), "type": kind, "node": "call", "attempt": attempt,
+            "level": "info", "text": text, "data": data, "masks": []}
+
+
+def report(runtime: RuntimeClient, held: HeldRun) -> None:
+    first = held.plan["next_seq"]
+    step = {"method": "GET", "server": "api.example.com:443", "status": 500}
+    events = [
+        event(first, "node", 0, "call started.", state="running"),
+        event(first + 1, "span", 30, "GET api.example.com:443", state="failed",
+              started_at=START.format(10), attributes=step),
+        event(first + 2, "node", 40, "call failed, once more.", retry={"in_seconds": 0}),
+        event(first + 3, "node", 50, "call started again.", state="running", attempt=2),
+        event(first + 4, "span", 70, "GET api.example.com:443", state="succeeded",
+              started_at=START.format(60), attributes=step | {"status": 200}, attempt=2),
+        event(first + 5, "node", 80, "call succeeded.", state="succeeded", attempt=2,
+              outputs={"body": "***"}, prevented_leaks=3),
+    ]
+    answer = runtime.post(f"/runs/{held.id}/finish", held.token(), {
+        "state": "succeeded", "events": events, "searched_bytes": 4321})
+    assert answer.status_code == 200, answer.json
+
+
+def exporting(services: Services, address: str) -> RuntimeClient:
+    config = dataclasses.replace(services.config, otlp_endpoint=address)
+    held = dataclasses.replace(services, config=config)
+    return RuntimeClient(create_runtime_app(config, held).test_client())
+
+
+def test_a_run_is_a_trace_of_its_attempts_and_their_steps(workshop: Workshop) -> None:
+    house = workshop.installation
+    with receiver() as (address, got):
+        runtime = exporting(house.services, address)
+        secret = workshop.secret(name="CANARY-NAME-of-a-secret")
+        held = workshop.claimed(secret)
+        report(runtime, held)
+        until(lambda: got)
+    scope = got[0].resource_spans[0].scope_spans[0]
+    spans = {span.span_id: span for span in scope.spans}
+    assert len({span.trace_id for span in scope.spans}) == 1
+    names = sorted(span.name for span in scope.spans)
+    assert names == ["GET api.example.com:443"] * 2 + ["node call"] * 2 + ["run"]
+    steps = [span for span in scope.spans if span.name.startswith("GET")]
+    for step in steps:
+        attempt = spans[step.parent_span_id]
+        assert attempt.name == "node call"
+        assert spans[attempt.parent_span_id].name == "run"
+        assert attempt.start_time_unix_nano < step.start_time_unix_nano
+        assert step.end_time_unix_nano < attempt.end_time_unix_nano
+        assert step.end_time_unix_nano - step.start_time_unix_nano in (20_000, 10_000)
+    assert len({step.parent_span_id for step in steps}) == 2
+    attributes = {pair.key: pair.value for pair in steps[1].attributes}
+    assert attributes["status"].int_value == 200
+    resource = {pair.key: pair.value.string_value for pair in
+                got[0].resource_spans[0].resource.attributes}
+    assert resource["service.name"] == "tacit"
+
+
+def test_ended_runs_are_counted(workshop: Workshop) -> None:
+    house = workshop.installation
+    runtime = RuntimeClient(
+        create_runtime_app(house.services.config, house.services).test_client())
+    held = workshop.claimed(workshop.secret())
+    report(runtime, held)
+    until(lambda: scrape(runtime).get(("tacit_run_seconds_count", "succeeded")) == 1)
+    seen = scrape(runtime)
+    assert seen["tacit_node_seconds_count", "succeeded"] == 1
+    assert seen["tacit_node_seconds_count", "failed"] == 1
+    assert seen["tacit_prevented_leaks_total",] == 3
+    assert seen["tacit_masker_bytes_total",] == 4321
+    assert ("tacit_queue_depth", "default") in seen
+
+
+def test_a_receiver_that_is_away_costs_nothing_but_its_traces(workshop: Workshop) -> None:
+    house = workshop.installation
+    runtime = exporting(house.services, "http://127.0.0.1:9")
+    held = workshop.claimed(workshop.secret())
+    report(runtime, held)
+    until(lambda: scrape(runtime).get(("tacit_run_seconds_count", "succeeded")) == 1)
+
+
+@pytest.mark.parametrize("address", [
+    "http://otel.example.com:4318", "otel.example.com", "https://user:pw@otel.example.com",
+])
+def test_traces_leave_this_machine_by_tls_only(address: str) -> None:
+    with pytest.raises(ConfigError):
+        Config.load({"TACIT_OTLP_ENDPOINT": address})
+    assert Config.load({"TACIT_OTLP_ENDPOINT": "http://localhost:4318"}).otlp_endpoint
