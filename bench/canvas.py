@@ -74,6 +74,15 @@ WHEEL = """async ([selector, frames, ctrlKey]) => {
   return taken;
 }"""
 
+#: Asked in the page itself: its policy forbids the evaluation that Playwright's own waiting needs.
+READY = """() => new Promise((done) => {
+  const look = () => {
+    const [mark] = performance.getEntriesByName("tacit-ready");
+    if (mark) done(mark.startTime); else setTimeout(look, 20);
+  };
+  look();
+})"""
+
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
@@ -189,8 +198,7 @@ def _open(page: Page, url: str) -> float:
     """Load a page; until the second frame after everything is drawn and bound."""
     page.bring_to_front()
     page.goto(url)
-    page.wait_for_function("performance.getEntriesByName('tacit-ready').length > 0")
-    return float(page.evaluate("performance.getEntriesByName('tacit-ready')[0].startTime"))
+    return float(page.evaluate(READY))
 
 
 def _sign_in(page: Page, installation: Installation) -> None:
@@ -272,7 +280,7 @@ def _undo(page: Page) -> float:
     page.evaluate("text => navigator.clipboard.writeText(text)", json.dumps(clip))
     page.get_by_test_id("canvas").focus()
     page.keyboard.press("Control+v")
-    page.wait_for_function(f"document.querySelectorAll('article.node').length === {NODES + 200}")
+    page.locator(f"article.node >> nth={NODES + 199}").wait_for(state="attached")
     page.wait_for_timeout(1500)
     return float(
         page.evaluate(
