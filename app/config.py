@@ -67,6 +67,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_OTLP_ENDPOINT", "",
             "Where the runtime sends traces of ended runs by OTLP/HTTP: https://host:4318, or "
             "plain http to this machine."),
+    Setting("TACIT_ALLOWED_ENDPOINTS", "",
+            "Workers: URLs by commas that nodes may name as a manager's own endpoint; compared by "
+            "scheme, host, port and path segments. They may stand in private networks."),
+    Setting("TACIT_WORKER_SECRETS", "",
+            "Workers: env:NAME, file:/path and role:aws, by commas, that this worker hands to "
+            "runs of environments that grant them; a name may end with *."),
     Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from app.components.errors import NodeError
 from app.components.expressions import Language
@@ -15,11 +16,16 @@ from app.components.secret import Secret, SecretRef, open_for
 from app.ids import iso, utcnow
 from worker.cancellation import AttemptCancellation, RunCancellation
 from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.external import External, ExternalDoor, Purpose, key_of
 from worker.masking import MaskedText, Masker, MaskerFull
 
 if TYPE_CHECKING:
     from app.providers.egress import EgressGuard
     from worker.expressions import Expressions
+
+
+_MAX_VALUE: Final = 64 * 1024
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class Emit(Protocol):
 class RunScope:
     """What all nodes of a run share.
 
-    :param fetch_value: ``(grant, attempt)`` to the plaintext; raises what the client raises.
+    :param fetch_value: ``(grant, attempt, purpose)`` to the plaintext; raises what the client
+        raises.
     :param guard: makes the egress guard when the first node asks for it.
     :param expressions: evaluates what users wrote.
     :param leaks_fail: whether a node fails whose outputs held secrets, which are masked anyway.
@@ -73,9 +80,10 @@ class RunScope:
     masker: Masker
     cancellation: RunCancellation
     emit: Emit
-    fetch_value: Callable[[Grant, int], str]
+    fetch_value: Callable[[Grant, int, Purpose], str]
     guard: Callable[[], EgressGuard]
     scratch: Path
+    external: ExternalDoor
     expressions: Expressions | None = None
     leaks_fail: bool = False
 
@@ -125,9 +133,13 @@ class NodeContext:
         secrets: Mapping[str, Secret],
         attempt: int = 1,
         cancelled: AttemptCancellation | RunCancellation | None = None,
+        purpose: Purpose = "use",
+        external: External | None = None,
     ) -> None:
         self._scope = scope
         self._secrets = secrets
+        self._purpose: Purpose = purpose
+        self._external = external
         self.run_id = scope.run_id
         self.node_id = node_id
         self.attempt = attempt
@@ -194,7 +206,8 @@ class NodeContext:
         self.cancelled.raise_if_set()
         try:
             with self.span("secret.fetch", secret=grant.name, version=grant.version):
-                value = self._scope.fetch_value(grant, self.attempt)
+                value = self._scope.fetch_value(grant, self.attempt, self._purpose)
+            value = self._scope.fetch_value(grant, self.attempt, self._purpose)
         except RuntimeRefused as error:
             raise _refused(error, grant) from None
         except RuntimeUnreachable as error:
@@ -206,6 +219,64 @@ class NodeContext:
         self._register(value, grant.name, grant.version)
         reference = SecretRef(grant.name, grant.version, grant.secret_id)
         return Secret(value, (reference,), grant.allowed_hosts)
+
+    @property
+    def checked_version(self) -> str:
+        """The version that the pre-run check found of the node's external secret."""
+        return self._scope.external.versions.get(self.node_id, "")
+
+    def fetch_external(self, fetch: Callable[[], tuple[str, str]]) -> Secret:
+        """Return the secret that ``fetch`` gets from an external manager.
+
+        :raises NodeError: what ``fetch`` raises; the server's refusal; ``secret_too_long``.
+        """
+        named, door = self._named(), self._scope.external
+        key = key_of(named, self.config, self._secrets)
+        self.cancelled.raise_if_set()
+        found = door.find(key)
+        if found is None:
+            found = self._asking(fetch)
+            self._register(found[0], named.reference, None)
+            if len(found[0].encode("utf-8", "surrogatepass")) > _MAX_VALUE:
+                raise NodeError(
+                    "secret_too_long", f"Secret {named.reference} is longer than 64 KiB."
+                )
+        value, version = found
+        door.report(self.node_id, self.attempt, self._purpose, version=version)
+        door.keep(key, found)
+        return Secret(value, (SecretRef(named.reference, None, "", version),))
+
+    def describe_external(self, describe: Callable[[], str]) -> str:
+        """Return what ``describe`` says, and have the access audited."""
+        self._named()
+        version = self._asking(describe)
+        self._scope.external.report(self.node_id, self.attempt, self._purpose, version=version)
+        return version
+
+    def worker_value(self, reference: str) -> str:
+        """Return a secret of the worker's machine.
+
+        :raises NodeError: ``worker_secret_denied``, ``secret_missing``.
+        """
+        value = self._scope.external.worker_value(reference)
+        self._register(value, reference, None)
+        return value
+
+    def _asking(self, call: Callable[[], _Answer]) -> _Answer:
+        try:
+            return call()
+        except NodeError as error:
+            # That it was tried is written down where that is possible; the failure stands.
+            with contextlib.suppress(NodeError):
+                self._scope.external.report(
+                    self.node_id, self.attempt, self._purpose, code=error.code
+                )
+            raise
+
+    def _named(self) -> External:
+        if self._external is None:
+            raise NodeError("secret_not_chosen", "The node names no external secret. Choose one.")
+        return self._external
 
     def derive(self, value: str, *ports: str) -> Secret:
         """Make a secret of a value built from the secrets on ``ports``.

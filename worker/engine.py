@@ -33,16 +33,20 @@ STOP_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.5
 """The longest that nobody looks at the clock."""
 
-RunState = Literal["succeeded", "failed", "cancelled"]
+RunState = Literal["succeeded", "failed", "cancelled", "rejected"]
 _NOT_THERE: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended; ``problem`` is that of the node that failed first."""
+    """How a run ended; ``problem`` is that of the node that failed first.
+
+    :param problems: what the pre-run check found, where it ended the run.
+    """
 
     state: RunState
     problem: Problem | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

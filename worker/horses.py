@@ -23,7 +23,8 @@ START_SECONDS: Final = 30.0
 EXIT_SECONDS: Final = 5.0
 PASSED_ON: Final = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "TACIT_RUNTIME_URL", "TACIT_CA", "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", *SETTINGS,
+    "TACIT_RUNTIME_URL", "TACIT_CA", "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL",
+    "TACIT_ALLOWED_ENDPOINTS", *SETTINGS,
 )
 """What of the parent's environment the zygote gets: no queue, no key file."""
 

@@ -35,6 +35,7 @@ from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
 from worker.limits import ProcessLimits
+from worker.machine import Machine
 from worker.tokens import Identity, load_identity
 from worker.watch import CANCELLED, LOOK_SECONDS, Signs
 
@@ -87,6 +88,7 @@ class Parent:
             {**environ, "TACIT_RUNTIME_URL": url, "TACIT_WORKER_SCRATCH": self._scratch},
             _own_urls(environ, url, self._redis_url),
         )
+        self._machine = Machine(environ, self._key_file)
         self._confinement: Mapping[str, Any] = {}
         self._horse: Horse | None = None
         self._stopping = threading.Event()
@@ -208,6 +210,9 @@ class Parent:
                 message, _ = messages.receive(horse.sock)
                 if message is None:
                     return
+                if "reference" in message:
+                    self._machine.answer(horse.sock, str(message["reference"]))
+                    continue
                 signs.hear(message)
                 if "ended" in message:
                     self._refill()

@@ -15,10 +15,12 @@ from app.components.errors import NodeCancelled, NodeError
 from app.components.ports import PortType
 from app.components.problems import Problem
 from app.components.secret import Secret
+from app.flows.graph import Node
 from app.providers.errors import EgressError
 from worker.cancellation import AttemptCancellation, timeout_message
 from worker.capture import describe_exception, describe_message
 from worker.context import NodeContext, RunScope
+from worker.external import External
 from worker.limits import find_limit
 from worker.plan import Plan, Step, Task
 from worker.telemetry import shorten_masked
@@ -239,6 +241,7 @@ class NodeRunner:
         context = NodeContext(
             self._scope, task.node, config=bind(component, step.node.config, inputs.fields),
             inputs=inputs.plain, secrets=inputs.secrets, attempt=task.attempt, cancelled=cancelled,
+            external=external_of(component, step.node),
         )
         outputs = component.run(context)
         cancelled.raise_if_set()
@@ -375,6 +378,12 @@ class NodeRunner:
             f"{label} stopped on an error that its component didn't expect ({message[:500]}). "
             "The traceback is in the run's log.", node=node_id,
         )
+
+
+def external_of(component: Component, node: Node) -> External | None:
+    """Return the external secret that a node names."""
+    named = component.external_secret(node.config) if component.provider else None
+    return External(component.provider, named[0]) if named else None
 
 
 def _holds_secret(value: Any) -> bool:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from app.components.errors import NodeCancelled, NodeError
 from app.components.problems import Problem
 from app.components.registry import Registry, registry
 from app.errors import Invalid
-from app.flows.graph import parse_graph
+from app.flows.graph import Graph, parse_graph
 from worker.cancellation import RunCancellation
 from worker.capture import Capture, describe_exception
 from worker.client import RuntimeClient
@@ -24,6 +25,7 @@ from worker.context import Grant, RunScope
 from worker.engine import Engine, Outcome
 from worker.errors import LimitReached, RunLost
 from worker.expressions import Expressions
+from worker.external import ExternalDoor, Purpose
 from worker.limits import on_cpu_limit
 from worker.masking import MaskedText, Masker
 from worker.telemetry import Limits, Telemetry
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 CLAIM_PATIENCE: Final = 10.0
 VALUE_PATIENCE: Final = 5.0
+CHECKED: Final = "Checked: the external secrets are accessible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,25 @@ class Assignment:
     worker_id: str
 
 
+def _nothing(reference: str) -> str:
+    raise NodeError("secret_missing", f"This worker has no {reference}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a run's process has before it knows its run.
 
     :param refused: URLs of the installation's own listeners, database and queue.
+    :param endpoints: ``TACIT_ALLOWED_ENDPOINTS``.
+    :param ask: gets a secret of the worker's machine from the parent.
     :param alone: whether the process ends with the run, so that nobody may print after it.
     """
 
     client: RuntimeClient
     scratch: Path
     refused: tuple[str, ...] = ()
+    endpoints: str = ""
+    ask: Callable[[str], str] = _nothing
     log_level: int = logging.INFO
     components: Registry | None = None
     alone: bool = False
@@ -99,6 +110,7 @@ class Run:
             on_cancel=self._cancel, on_lost=abandon, on_limit=self._stop_at_limit,
             on_pulse=lambda: notify({"pulse": True}),
         )
+        self._reach: Mapping[str, Any] = (plan.get("environment") or {}).get("reach") or {}
         self._guard: EgressGuard | None = None
         self._guard_lock = threading.Lock()
 
@@ -125,6 +137,8 @@ class Run:
             capture.stop(silent=self._around.alone)
         if self._cancellation.cancelled:
             self._notify({"finishing": True})  # from here on the parent leaves it its time
+        if outcome.state == "rejected":
+            return self._telemetry.reject([problem.to_json() for problem in outcome.problems])
         return self._telemetry.finish(
             outcome.state, outcome.problem.to_json() if outcome.problem else None
         )
@@ -148,16 +162,36 @@ class Run:
             fetch_value=self._fetch_value,
             guard=self._egress,
             scratch=self._around.scratch,
+            external=ExternalDoor(
+                self._tell_access, self._around.ask,
+                tuple(self._reach.get("worker_secrets") or ()),
+            ),
             expressions=expressions,
             leaks_fail=(self._plan.get("settings") or {}).get("on_prevented_leak") == "fail_node",
         )
         try:
-            outcome = Engine(graph, components, scope, output_bytes=limit).run()
+            outcome = self._check(graph, components, scope) or Engine(
+                graph, components, scope, output_bytes=limit
+            ).run()
         finally:
             expressions.close()
         if self._limit is not None:
             return Outcome("failed", Problem(self._limit.code, "error", self._limit.message))
         return outcome
+
+    def _check(self, graph: Graph, components: Registry, scope: RunScope) -> Outcome | None:
+        """Ask the external managers; returns an end where the run goes no further."""
+        if self._plan.get("checking"):
+            from worker.checks import PreRunCheck
+
+            try:
+                problems = PreRunCheck(graph, components, scope).run()
+            except NodeCancelled:
+                return Outcome("cancelled")
+            if problems:
+                return Outcome("rejected", problems=tuple(problems))
+            self._telemetry.passed(CHECKED)
+        return Outcome("succeeded") if self._plan.get("only_check") else None
 
     def _captured(self, source: str, level: str, text: MaskedText, node: str | None) -> None:
         self._telemetry.emit("log", text, level=level, data={"source": source}, node=node)
@@ -180,10 +214,16 @@ class Run:
                 self._token_until = now + LIFETIME / 2
             return self._token
 
-    def _fetch_value(self, grant: Grant, attempt: int) -> str:
+    def _tell_access(self, access: Mapping[str, Any]) -> None:
+        self._client.call(
+            "POST", f"/runtime/v1/runs/{self._run_id}/accesses", token=self._run_token,
+            body=access, patience=VALUE_PATIENCE, repeat=False,
+        )
+
+    def _fetch_value(self, grant: Grant, attempt: int, purpose: Purpose) -> str:
         claims = {
             "run": self._run_id, "claim": self._claim, "node": grant.node, "attempt": attempt,
-            "item": None, "purpose": "use", "secret": grant.secret_id, "version": grant.version,
+            "item": None, "purpose": purpose, "secret": grant.secret_id, "version": grant.version,
         }
 
         def token() -> str:
@@ -198,9 +238,14 @@ class Run:
     def _egress(self) -> EgressGuard:
         with self._guard_lock:
             if self._guard is None:
+                from app.providers.destinations import read_endpoints
                 from app.providers.egress import EgressGuard, EgressPolicy
 
-                self._guard = EgressGuard(EgressPolicy.of(self._around.refused))
+                self._guard = EgressGuard(EgressPolicy.of(
+                    self._around.refused,
+                    allow_private=self._reach.get("allow_private", True) is True,
+                    endpoints=read_endpoints(self._around.endpoints),
+                ))
             return self._guard
 
 

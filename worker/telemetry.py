@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -179,6 +179,34 @@ class Telemetry:
             }, FINISH_PATIENCE)
             self._waiting = []
         return str(answer.get("state", state))
+
+    def passed(self, text: str) -> None:
+        """Send the news that the pre-run check is over and found nothing.
+
+        :raises RunLost: somebody else holds the run.
+        :raises RuntimeUnreachable: the server didn't take it in time.
+        """
+        with self._sending:
+            self.emit("run", text, data={"state": "running"})
+            while self._waiting:
+                self._send_batch(FINISH_PATIENCE)
+            self._call("checked", {"problems": []}, FINISH_PATIENCE)
+
+    def reject(self, problems: Sequence[Mapping[str, Any]]) -> str:
+        """Send the last events and what the pre-run check found: it ends the run.
+
+        :raises RunLost: somebody else holds the run.
+        :raises RuntimeUnreachable: the server didn't take it in time.
+        """
+        with self._lock:
+            self._closing = True
+        self._wake.set()
+        with self._sending:
+            while self._waiting:
+                self._send_batch(FINISH_PATIENCE)
+            found = [self._masker.mask_object(problem).value for problem in problems]
+            answer = self._call("checked", {"problems": found}, FINISH_PATIENCE)
+        return str(answer.get("state", "rejected"))
 
     def _check(self) -> LimitReached | None:
         if self._limit is not None:

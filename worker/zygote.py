@@ -28,6 +28,7 @@ from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.limits import ProcessLimits
+from worker.machine import Asking
 from worker.masking import Masker
 from worker.run import Assignment, Surroundings, perform
 from worker.tokens import Signer
@@ -49,6 +50,7 @@ class Zygote:
         self._client = RuntimeClient(environ["TACIT_RUNTIME_URL"], Path(environ["TACIT_CA"]))
         self._scratch = Path(environ["TACIT_WORKER_SCRATCH"])
         self._refused = tuple(environ.get("TACIT_EGRESS_REFUSED", "").split())
+        self._endpoints = environ.get("TACIT_ALLOWED_ENDPOINTS", "")
         self._level = logging.getLevelNamesMapping().get(
             environ.get("TACIT_LOG_LEVEL", "INFO").upper(), logging.INFO
         )
@@ -149,7 +151,8 @@ class Zygote:
                 scratch, parent, uid=self._user, limits=self._limits
             )
             surroundings = Surroundings(
-                self._client, scratch, self._refused, self._level, alone=True
+                self._client, scratch, self._refused, self._endpoints, Asking(sock).ask,
+                self._level, alone=True,
             )
             status = _live(sock, surroundings, confinement)
         except BaseException as error:

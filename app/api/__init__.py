@@ -23,6 +23,7 @@ def register(app: APIFlask) -> None:
         components,
         credentials,
         credentials_typed,
+        external,
         flows,
         history,
         hooks,

@@ -37,6 +37,8 @@ class Action(StrEnum):
     SECRET_VERIFY = "secret.verify"  # noqa: S105
     ENVIRONMENT_CREATE = "environment.create"
     ENVIRONMENT_CHANGE = "environment.change"
+    SECRET_EXTERNAL = "secret.external"  # noqa: S105
+    ENVIRONMENT_REACH = "environment.reach"
     FLOW_CREATE = "flow.create"
     FLOW_SAVE = "flow.save"
     FLOW_DELETE = "flow.delete"

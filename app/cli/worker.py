@@ -15,6 +15,7 @@ from app.cli.children import RunAs, execute
 from app.cli.prepare import DEFAULT, worker_key_file
 from app.config import Config
 from app.errors import ConfigError
+from app.providers.managers.machine import is_granted
 
 INHERITED = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
 """Variables that a worker may see, beside its own settings."""
@@ -56,7 +57,8 @@ class LocalWorker:
             os.chown(scratch, self._user.uid, self._user.gid)
             os.chown(key, self._user.uid, self._user.gid)
         become_worker(
-            {
+            machine_settings(os.environ)
+            | {
                 "TACIT_RUNTIME_URL": self._config.runtime_url,
                 "TACIT_CA": str(authority),
                 "TACIT_REDIS_URL": self._config.redis_url,
@@ -145,4 +147,27 @@ def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
         "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL", "TACIT_QUEUE", "TACIT_EGRESS_REFUSED",
         "TACIT_DRAIN_SECONDS", *RUN_LIMITS,
     )
-    return {name: environ[name] for name in (*needed, *optional) if environ.get(name)}
+    settings = {name: environ[name] for name in (*needed, *optional) if environ.get(name)}
+    return machine_settings(environ) | settings
+
+
+def machine_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the worker needs to reach external secrets, and no other variable.
+
+    ``TACIT_WORKER_SECRETS`` names the variables that it may hand to runs; for ``role:aws`` the
+    ones that AWS's libraries read go along.
+    """
+    patterns = environ.get("TACIT_WORKER_SECRETS", "").replace(",", " ").split()
+    passed = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("TACIT_")
+        and (
+            is_granted(patterns, f"env:{name}")
+            or ("role:aws" in patterns and name.startswith("AWS_"))
+        )
+    }
+    for name in ("TACIT_ALLOWED_ENDPOINTS", "TACIT_WORKER_SECRETS"):
+        if environ.get(name):
+            passed[name] = environ[name]
+    return passed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -119,6 +119,30 @@ class Context(Protocol):
 
     def fetch_secret(self) -> Secret:
         """Return the stored secret that the plan grants to this node (Secret Fetch only)."""
+
+    @property
+    def checked_version(self) -> str:
+        """The version that the pre-run check found of the node's external secret; may be empty."""
+
+    def fetch_external(self, fetch: Callable[[], tuple[str, str]]) -> Secret:
+        """Return the secret that ``fetch`` gets from an external manager (ExternalFetch only).
+
+        The masker knows it and the audit has its access before it is returned. A value that
+        this run fetched already, with the same settings and credentials, isn't fetched again.
+
+        :param fetch: returns the value and its version.
+        :raises NodeError: what ``fetch`` raises, which is audited too; or the server's refusal.
+        """
+
+    def describe_external(self, describe: Callable[[], str]) -> str:
+        """Return what ``describe`` says, and audit that the manager was asked."""
+
+    def worker_value(self, reference: str) -> str:
+        """Return a secret of the worker's machine: ``env:NAME``, ``file:/path``, ``role:aws``.
+
+        :raises NodeError: ``worker_secret_denied``, when environment or worker don't grant it;
+            ``secret_missing``, when it isn't there.
+        """
 
     def derive(self, value: str, *ports: str) -> Secret:
         """Make a secret of a value built from the secrets on ``ports``.

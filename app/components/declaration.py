@@ -169,6 +169,9 @@ class Component:
     retries: ClassVar[bool] = False
     #: It runs when what is wired into it has come or was left out, and something came (Merge).
     joins: ClassVar[bool] = False
+    #: The external secret manager that it fetches from; see
+    #: :class:`~app.components.external.ExternalFetch`.
+    provider: ClassVar[str] = ""
     Config: ClassVar[type[ComponentConfig]] = ComponentConfig
     inputs: ClassVar[tuple[Port, ...]] = ()
     outputs: ClassVar[tuple[Port, ...]] = ()
@@ -181,6 +184,22 @@ class Component:
         :raises NodeError: the node failed for a reason that a user can act on.
         """
         raise NotImplementedError
+
+    def check(self, context: Context) -> str:
+        """Say before any node runs whether this one will get its secret (external ones only).
+
+        :returns: the version that the run is going to use, in its manager's words; may be empty.
+        :raises NodeError: it won't; the run ends as ``rejected``.
+        """
+        return ""
+
+    @classmethod
+    def external_secret(cls, config: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return the reference and version that the settings name, or None where none is named.
+
+        :param config: as typed, not validated.
+        """
+        return None
 
     @classmethod
     def prepare(cls) -> None:

@@ -15,11 +15,17 @@ MASK: Final = "***"
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Which stored secret a value came from: safe to log and to show."""
+    """Which secret a value came from: safe to log and to show.
+
+    :param version: of a stored secret; None for an external one.
+    :param secret_id: of a stored secret; empty for an external one.
+    :param external: the version of an external one, in its manager's words.
+    """
 
     name: str
-    version: int
+    version: int | None
     secret_id: str
+    external: str = ""
 
 
 class Secret:

@@ -15,14 +15,22 @@ from app.accounts.environments import policies_of
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem, Remedy
+from app.components.registry import registry
 from app.errors import Invalid
+from app.flows.external_uses import forget_external_uses, note_external_uses
 from app.flows.graph import parse_graph
 from app.flows.models import FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
 from app.flows.service import problems_of
 from app.flows.settings import FlowSettings, read_settings
 from app.flows.triggers import bind_triggers, signing_problems, unbind_triggers
-from app.flows.validation import SecretReference, secret_problem, secret_references
+from app.flows.validation import (
+    SecretReference,
+    external_denied,
+    external_references,
+    secret_problem,
+    secret_references,
+)
 from app.vault.lookup import resolve
 from app.vault.uses import Reference, drop_uses, set_uses
 
@@ -67,6 +75,7 @@ def activate_flow(
     if not (actor.may(Scope.SECRETS_USE) or actor.may(Scope.SECRETS_MANAGE)):
         denied = (secret_problem("denied", reference) for reference in references)
         problems += [problem for problem in denied if problem is not None]
+        problems += [external_denied(found) for found in external_references(graph, registry())]
     problems += signing_problems(session, actor, flow, graph)
     blocking = [problem for problem in problems if problem.severity == "error"]
     if blocking or not graph.nodes:
@@ -106,6 +115,7 @@ def activate_flow(
             for ref in references
         ],
     )
+    note_external_uses(session, flow, graph, "active")
     session.flush()
     bind_triggers(session, actor, flow, version, graph)
     audit.record(
@@ -136,6 +146,7 @@ def deactivate_flow(
     flow.active_version = None
     drop_uses(session, flow.id, "active")
     unbind_triggers(session, flow)
+    forget_external_uses(session, flow.id, "active")
     return True
 
 

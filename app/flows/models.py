@@ -103,3 +103,21 @@ class Trigger(Sealed, Base):
     last_at: Mapped[datetime | None]
     problem: Mapped[str | None] = mapped_column(String(1000))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class ExternalUse(Base):
+    """A node of a flow's draft or active version that fetches from an external secret manager.
+
+    Kept so that “where is this secret used” has an answer for secrets that Tacit doesn't store.
+    """
+
+    __tablename__ = "external_uses"
+    __table_args__ = (Index(None, "environment_id", "provider", "reference"),)
+
+    flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id"), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(8), primary_key=True)
+    node: Mapped[str] = mapped_column(String(128), primary_key=True)
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"))
+    provider: Mapped[str] = mapped_column(String(64))
+    reference: Mapped[str] = mapped_column(String(2048))
+    version: Mapped[str] = mapped_column(String(256), default="")

@@ -18,6 +18,7 @@ from app.components.problems import Problem
 from app.components.registry import registry
 from app.errors import Invalid, NotFound
 from app.flows.credential_marks import credential_problems
+from app.flows.external_uses import forget_external_uses, note_external_uses
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import check_revision, content_hash, get_row
@@ -188,6 +189,7 @@ def delete_flow(
     flow.deleted_at = utcnow()
     drop_uses(session, flow.id)
     unbind_triggers(session, flow)
+    forget_external_uses(session, flow.id)
     audit.record(
         session, actor=actor.who(), action=Action.FLOW_DELETE, flow_id=flow.id, target=flow.name
     )
@@ -292,6 +294,7 @@ def _get_version(session: Session, flow: Flow, version: int | str | None) -> Flo
 
 
 def _note_uses(session: Session, flow: Flow) -> None:
+    note_external_uses(session, flow, parse_graph(flow.graph), "draft")
     set_uses(
         session,
         environment_id=flow.environment_id,

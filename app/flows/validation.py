@@ -50,6 +50,54 @@ class SecretReference:
     purpose: Literal["fetch", "verify"] = "fetch"
 
 
+@dataclass(frozen=True, slots=True)
+class ExternalReference:
+    """A secret of an external manager that a node names.
+
+    :param provider: the manager, ``aws.secrets_manager`` say.
+    :param reference: its name there; ``version`` as the settings ask for it, empty for the newest.
+    """
+
+    node: str
+    provider: str
+    reference: str
+    version: str
+
+
+def external_references(graph: Graph, registry: Registry) -> list[ExternalReference]:
+    """Return what the flow's enabled nodes fetch from external managers, in document order."""
+    found = []
+    for node in graph.nodes:
+        component = None if node.disabled else registry.find(node.component)
+        named = component.external_secret(node.config) if component is not None else None
+        if component is not None and component.provider and named is not None:
+            found.append(ExternalReference(node.id, component.provider, *named))
+    return found
+
+
+def part_to_check(graph: Graph, node: str) -> Graph:
+    """Return a node, and the Secret Fetches that its credentials come straight from."""
+    edges = tuple(
+        edge
+        for edge in graph.into.get(node, ())
+        if graph.by_id[edge.source.node].component == SECRET_FETCH
+    )
+    sources = {edge.source.node for edge in edges}
+    nodes = tuple(one for one in graph.nodes if one.id == node or one.id in sources)
+    return Graph(nodes, edges)
+
+
+def external_denied(reference: ExternalReference) -> Problem:
+    """Return the finding that who runs the flow may not use secrets, in Secret Fetch's words."""
+    return Problem(
+        "secret_denied",
+        "error",
+        f"Secret {reference.reference} may not be used by this flow or by you. Ask for the right "
+        "to use secrets here.",
+        node=reference.node,
+    )
+
+
 def secret_references(graph: Graph) -> list[SecretReference]:
     """Return what the flow's enabled nodes name, in document order. Unset names are left out."""
     return [found for node in graph.nodes if (found := _reference(node)) and not node.disabled]

@@ -8,6 +8,7 @@ no redirect, no retry, no log line.
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,14 +50,17 @@ def send(
     headers: Sequence[tuple[str, bytes]],
     content: bytes | None,
     path: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Answer]:
     """Send one request; the connection is closed when the block ends.
 
     :param headers: all but ``Host``, ``Content-Length`` and ``Connection``.
+    :param tls: settings of its own (another authority, a client's certificate); the guard's
+        by default.
     :raises EgressError: ``connection_failed``, ``connection_lost``, ``tls_not_trusted``… and
         what the guard and ``stop`` raise.
     """
-    connection = _Connection(guard, stop, target)
+    connection = _Connection(guard, stop, target, tls)
     try:
         try:
             _write(connection, method, path or target.path_and_query, target, headers, content)
@@ -71,16 +75,18 @@ def send(
 class _Connection(http.client.HTTPConnection):
     """A connection that asks the guard instead of DNS."""
 
-    def __init__(self, guard: EgressGuard, stop: Stop, target: Target) -> None:
+    def __init__(
+        self, guard: EgressGuard, stop: Stop, target: Target, tls: ssl.SSLContext | None
+    ) -> None:
         super().__init__(target.host, target.port)
-        self._guard, self._stop, self._target = guard, stop, target
+        self._guard, self._stop, self._target, self._tls = guard, stop, target, tls
         self.stream: Stream | None = None
 
     def connect(self) -> None:
         target = self._target
         stream = connect(self._guard, target.host, target.port, self._stop)
         if target.scheme == "https":
-            stream = stream.secure(self._guard.tls, target.host)
+            stream = stream.secure(self._tls or self._guard.tls, target.host)
         self.stream = stream
         # It reads and writes like the socket that is expected here.
         self.sock = cast(Any, _Kept(stream.sock, self._stop, stream.place))

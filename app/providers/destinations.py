@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from app.providers.errors import EgressRefused
 
@@ -195,3 +195,33 @@ def _names(entry: str, host: str, port: str) -> bool:
         return read_host(wanted) == host
     except EgressRefused:
         return False
+
+
+def read_endpoints(text: str) -> tuple[Target, ...]:
+    """Read ``TACIT_ALLOWED_ENDPOINTS``: URLs by commas.
+
+    :raises EgressRefused: one of them can't be read.
+    """
+    return tuple(read_url(part) for part in text.split(",") if part.strip())
+
+
+def is_endpoint(endpoints: Iterable[Target], target: Target) -> bool:
+    """Say whether a URL is one of the allowed endpoints, or stands below one.
+
+    Compared by parsed scheme, host, port and whole path segments. Segments that servers resolve
+    (``.``, ``..``, plain or encoded) match nothing.
+    """
+    steps = _segments(target)
+    if any(unquote(step).strip(". ") == "" and step for step in steps):
+        return False
+    for one in endpoints:
+        wanted = _segments(one)
+        if (one.scheme, one.host, one.port) == (target.scheme, target.host, target.port) and (
+            steps[: len(wanted)] == wanted
+        ):
+            return True
+    return False
+
+
+def _segments(target: Target) -> list[str]:
+    return [step for step in target.path.split("/") if step]

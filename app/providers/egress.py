@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from app.providers.addresses import METADATA_NAMES, Address, is_here, refused_as, unwrapped
-from app.providers.destinations import read_host
+from app.providers.destinations import Target, read_host
 from app.providers.errors import EgressError, EgressRefused
 
 if TYPE_CHECKING:
@@ -64,13 +64,22 @@ class EgressPolicy:
 
     :param allow_private: loopback and private ranges too (a fresh installation allows it).
     :param own: what belongs to the installation itself; refused under any name it has.
+    :param endpoints: ``TACIT_ALLOWED_ENDPOINTS``: their host and port may be reached in private
+        ranges too, whatever ``allow_private`` says.
     """
 
     allow_private: bool = True
     own: tuple[Own, ...] = ()
+    endpoints: tuple[Target, ...] = ()
 
     @classmethod
-    def of(cls, urls: Iterable[str], *, allow_private: bool = True) -> EgressPolicy:
+    def of(
+        cls,
+        urls: Iterable[str],
+        *,
+        allow_private: bool = True,
+        endpoints: Iterable[Target] = (),
+    ) -> EgressPolicy:
         """Return the policy that protects these URLs (``https://…``, ``redis://…``,
         ``postgresql+psycopg://…``); what has no host, such as a socket's path, is left out."""
         own: dict[Own, None] = {}
@@ -79,7 +88,7 @@ class EgressPolicy:
             port = parts.port or _DEFAULT_PORTS.get(parts.scheme.partition("+")[0])
             if parts.hostname and port:
                 own[Own(parts.hostname, port)] = None
-        return cls(allow_private, tuple(own))
+        return cls(allow_private, tuple(own), tuple(endpoints))
 
 
 def resolve_system(host: str, port: int) -> list[str]:
@@ -138,8 +147,11 @@ class EgressGuard:
         addresses = self._addresses(host, port, stop)
         if not addresses:
             raise EgressError("host_not_found", f"There is no host called {host}.", retryable=True)
+        private = self.policy.allow_private or any(
+            (one.host, one.port) == (host, port) for one in self.policy.endpoints
+        )
         for address in addresses:
-            kind = refused_as(address, allow_private=self.policy.allow_private)
+            kind = refused_as(address, allow_private=private)
             if kind is not None:
                 raise _refused(f"{host}:{port}", kind)
         if self._is_own(addresses, port, stop):

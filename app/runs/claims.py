@@ -20,12 +20,19 @@ from app.accounts.scopes import Scope
 from app.accounts.standing import scopes_unfrozen
 from app.audit import Action, Who
 from app.components.problems import Problem
+from app.components.registry import registry
 from app.errors import NotFound
 from app.flows.graph import Graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import read_version
 from app.flows.settings import FlowSettings, find_settings
-from app.flows.validation import SecretReference, fetched_references
+from app.flows.validation import (
+    SecretReference,
+    external_denied,
+    external_references,
+    fetched_references,
+    part_to_check,
+)
 from app.ids import is_id, new_id, utcnow
 from app.keys.sealed import Tampered
 from app.runs.checks import check_secrets, may_use
@@ -34,6 +41,7 @@ from app.runs.context import check_context
 from app.runs.events import append_own, set_node
 from app.runs.models import Run, RunClaim, Worker
 from app.runs.notices import note_failure
+from app.runs.reach import Reach, reach_of
 from app.runs.states import RunState
 from app.vault.grants import add_grant
 from app.vault.lookup import Resolved
@@ -72,6 +80,7 @@ class Claimed:
     flow_version: int | None = None
     settings: FlowSettings | None = None
     environment: Environment | None = None
+    reach: Reach | None = None
 
 
 def claim_run(
@@ -115,29 +124,38 @@ def claim_run(
             flow = session.get_one(Flow, run.flow_id)
             graph, settings = read_version(version)
             check_context(run)
+            if run.trigger.get("kind") == "check" and run.trigger.get("node"):
+                graph = part_to_check(graph, run.trigger["node"])
             references = fetched_references(graph)
+            external = external_references(graph, registry())
+            scopes = _scopes(session, run) if references or external else ()
             found, problems = check_secrets(
-                session, run.environment_id, run.flow_id, references, version.bindings,
-                _scopes(session, run) if references else (), lock=True,
+                session, run.environment_id, run.flow_id, references, version.bindings, scopes,
+                lock=True,
             )
+            if external and not may_use(scopes):
+                problems += [external_denied(reference) for reference in external]
+            reach = reach_of(session, run.environment_id)
     except Tampered as error:
         # Left queued, the run would be put back and tried for ever.
-        _reject(session, run, who, None, [Problem(error.code, "error", error.detail)], now)
+        tampered = Problem(error.code, "error", error.detail)
+        reject(session, run, who, None, [tampered.to_json()], now)
         return Claimed("rejected", run)
     if problems:
-        _reject(session, run, who, graph, problems, now)
+        reject(session, run, who, graph, [problem.to_json() for problem in problems], now)
         return Claimed("rejected", run)
     grants = tuple(_grant(session, run, who, reference, found) for reference in references)
-    run.state = RunState.RUNNING
+    # Only workers reach external managers: the claim's worker goes on with the check.
+    run.state = RunState.CHECKING if external else RunState.RUNNING
     run.deadline = now + timedelta(seconds=settings.timeout_seconds)
     run.lease_expires_at = now + LEASE
     append_own(
-        session, run, _checked(len(references)), state=RunState.RUNNING
+        session, run, _checked(len(references)), state=run.state
     )
     session.flush()
     return Claimed(
-        "running", run, claim, version.graph, grants, flow, version.number, settings,
-        session.get_one(Environment, run.environment_id),
+        "running", run, claim, graph.to_document(), grants, flow, version.number, settings,
+        session.get_one(Environment, run.environment_id), reach,
     )
 
 
@@ -160,26 +178,30 @@ def _scopes(session: Session, run: Run) -> frozenset[Scope]:
     return scopes_unfrozen(session, run.user_id, run.environment_id, run.token_id)
 
 
-def _reject(
+def reject(
     session: Session,
     run: Run,
     who: Who,
     graph: Graph | None,
-    problems: list[Problem],
+    problems: list[dict[str, Any]],
     now: datetime,
 ) -> None:
+    """End a run before any of its nodes has run.
+
+    :param problems: what the pre-run check found, as JSON.
+    """
     run.state = RunState.REJECTED
     run.finished_at = now
     run.lease_expires_at = None
-    run.problems = [problem.to_json() for problem in problems]
-    marked = {problem.node: problem.to_json() for problem in problems}
+    run.problems = problems
+    marked = {problem.get("node"): problem for problem in problems}
     for node in graph.nodes if graph is not None else ():
         state = "rejected" if node.id in marked else "skipped"
         set_node(session, run.id, node.id, state, marked.get(node.id))
     for problem in problems:
         append_own(
-            session, run, problem.message, node=problem.node, level="error",
-            data={"state": "rejected", "problem": problem.to_json()},
+            session, run, problem["message"], node=problem.get("node"), level="error",
+            data={"state": "rejected", "problem": problem},
         )
     append_own(
         session, run, "Run rejected before any node has run", state=RunState.REJECTED,
@@ -188,7 +210,7 @@ def _reject(
     note_failure(session, run)
     audit.record(
         session, actor=who, action=Action.RUN_REJECT, outcome="denied", flow_id=run.flow_id,
-        run_id=run.id, data={"codes": sorted({problem.code for problem in problems})},
+        run_id=run.id, data={"codes": sorted({problem["code"] for problem in problems})},
     )
 
 

@@ -16,13 +16,13 @@ from app.paging import Page, check_limit, decode_cursor, encode_cursor
 from app.runs.events import append_own
 from app.runs.models import Run, RunEvent, RunNode
 from app.runs.rows import get_row
-from app.runs.starting import rerun, start_run
+from app.runs.starting import rerun, start_check, start_run
 from app.runs.states import TERMINAL, RunState
 from app.runs.views import EventView, NodeView, RunView, view_event, view_run
 
 __all__ = [
     "EventView", "NodeView", "RunView", "cancel_run", "get_run", "get_state", "list_events",
-    "list_runs", "rerun", "start_run",
+    "list_runs", "rerun", "start_check", "start_run",
 ]
 
 

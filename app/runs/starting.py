@@ -17,6 +17,7 @@ from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem
+from app.components.registry import registry
 from app.errors import Invalid, Locked
 from app.flows.credentials import CODE as CREDENTIAL
 from app.flows.graph import Graph, parse_graph
@@ -24,7 +25,7 @@ from app.flows.inputs import check_inputs
 from app.flows.models import Flow, FlowVersion
 from app.flows.service import problems_of, version_to_run
 from app.flows.settings import read_settings
-from app.flows.validation import secret_references
+from app.flows.validation import external_references, secret_references
 from app.runs.checks import UNRESOLVED
 from app.runs.concurrency import admit, overlap, refuse_full
 from app.runs.context import hash_context
@@ -114,6 +115,34 @@ def rerun(
     return accept(session, actor, start, given, trigger)
 
 
+def start_check(session: Session, actor: Actor, flow_id: str, node: str) -> RunView:
+    """Accept a run that only asks the external manager of one node; the caller enqueues it.
+
+    A worker asks, as it will when the flow runs: the server has no way to the manager, and its
+    word would be another machine's. What else is unfinished in the draft doesn't matter.
+
+    :raises Denied: the actor lacks ``runs:manage``, or the right to use secrets.
+    :raises NotFound: there is no such flow here.
+    :raises Invalid: ``node_not_checkable``.
+    :raises Locked: ``frozen``, ``environment_protected``.
+    """
+    actor.require(Scope.RUNS_MANAGE)
+    if not actor.may(Scope.SECRETS_MANAGE):
+        actor.require(Scope.SECRETS_USE)
+    refuse_frozen(session, actor.environment_id)
+    flow, snapshot = version_to_run(session, actor, flow_id, "draft")
+    graph = parse_graph(snapshot.graph)
+    if node not in {found.node for found in external_references(graph, registry())}:
+        raise Invalid(
+            "node_not_checkable",
+            "This node fetches no secret from an external manager, or doesn't name one yet.",
+        )
+    start = Start(flow, snapshot, graph)
+    _refuse_protected(session, actor, start)
+    trigger = {"kind": "check", "by": actor.name, "node": node}
+    return accept(session, actor, start, {}, trigger)
+
+
 def accept(
     session: Session,
     actor: Actor,
@@ -171,7 +200,8 @@ def _refuse_protected(session: Session, actor: Actor, start: Start) -> None:
 
     :raises Locked: ``environment_protected``.
     """
-    if start.version.number is not None or not secret_references(start.graph):
+    used = secret_references(start.graph) or external_references(start.graph, registry())
+    if start.version.number is not None or not used:
         return
     environment = get_environment(session, actor.environment_id)
     if environment.protected:

@@ -14,9 +14,16 @@ from app.http.services import services
 from app.ids import is_id
 from app.log import bound
 from app.runs.claims import LEASE
+from app.runs.external import end_check, record_access
 from app.runs.leases import Held, finish, hold_run, renew
 from app.runs.workers import describe_worker
-from app.runtime.credentials import RUN, read_body, read_token, refusals_audited
+from app.runtime.credentials import (
+    RUN,
+    audit_or_nothing,
+    read_body,
+    read_token,
+    refusals_audited,
+)
 from app.runtime.meters import meters
 
 routes = Blueprint("runtime_runs", __name__, url_prefix="/runtime/v1/runs/<run_id>")
@@ -56,6 +63,27 @@ def end(run_id: str) -> Response:
     if type(searched) is int and 0 < searched < 2**50:
         meters().masked.inc(searched)
     return jsonify(state=state)
+
+
+@routes.post("/checked")
+def checked(run_id: str) -> Response:
+    """End the check of external secrets: the run goes on, or is rejected."""
+    with _held(run_id) as (session, held, body):
+        sent = body()
+        who = describe_worker(held.worker, request_id(), request.remote_addr)
+        state = end_check(session, held, who, sent.get("problems"), sent.get("events"))
+        stored = held.run.last_seq
+    services().queue.publish(run_id, stored)
+    return jsonify(state=state, cancel=held.run.cancel_requested)
+
+
+@routes.post("/accesses")
+def accesses(run_id: str) -> Response:
+    """Write down that a node asked an external secret manager."""
+    with audit_or_nothing(), _held(run_id) as (session, held, body):
+        who = describe_worker(held.worker, request_id(), request.remote_addr)
+        record_access(session, held, who, body())
+    return jsonify(ok=True)
 
 
 @contextmanager

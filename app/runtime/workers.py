@@ -127,7 +127,12 @@ def _plan(claimed: Claimed) -> dict[str, Any]:
         "next_seq": run.last_seq + 1,
         "lease_seconds": LEASE.total_seconds(),
         "deadline_unix": run.deadline.timestamp() if run.deadline else None,
-        "environment": {"id": claimed.environment.id, "name": claimed.environment.name},
+        "environment": {
+            "id": claimed.environment.id, "name": claimed.environment.name,
+            "reach": dataclasses.asdict(claimed.reach) if claimed.reach else {},
+        },
+        "checking": run.state == "checking",
+        "only_check": run.trigger.get("kind") == "check",
         "flow": {
             "id": claimed.flow.id, "name": claimed.flow.name, "version": claimed.flow_version,
         },

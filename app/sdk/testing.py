@@ -14,7 +14,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.components.expressions import LANGUAGES, Language, answer, problem_with
 from app.components.ports import PortType
 from app.components.secret import Secret, SecretRef, expose, open_for
 from app.providers.egress import EgressGuard
+from app.providers.errors import EgressError
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ class LocalContext:
     attempt: int = 1
     revealed: list[tuple[str, str]] = field(default_factory=list)
     known: list[Secret] = field(default_factory=list)
+    machine: Mapping[str, str] = field(default_factory=dict)
+    found_version: str = ""
     spans: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -165,6 +168,28 @@ class LocalContext:
             raise NodeError("secret_missing", "The plan grants no secret to this node.")
         return self.granted
 
+    @property
+    def checked_version(self) -> str:
+        """The version that :func:`check` found, where a test ran it before."""
+        return self.found_version
+
+    def fetch_external(self, fetch: Callable[[], tuple[str, str]]) -> Secret:
+        """Return the secret that ``fetch`` gets."""
+        value, version = fetch()
+        made = Secret(value, (SecretRef("external", None, "", version),))
+        self.known.append(made)
+        return made
+
+    def describe_external(self, describe: Callable[[], str]) -> str:
+        """Return what ``describe`` says."""
+        return describe()
+
+    def worker_value(self, reference: str) -> str:
+        """Return a secret of the machine that the test made up."""
+        if reference not in self.machine:
+            raise NodeError("worker_secret_denied", f"Nothing grants {reference}.")
+        return self.machine[reference]
+
     def derive(self, value: str, *ports: str) -> Secret:
         """Make a secret of a value built from others."""
         made = Secret.derived(value, [self.secrets[port] for port in ports])
@@ -191,6 +216,8 @@ def run(
     run_inputs: Mapping[str, Any] | None = None,
     egress: EgressGuard | None = None,
     cancelled: LocalCancellation | None = None,
+    machine: Mapping[str, str] | None = None,
+    only_check: bool = False,
 ) -> Result:
     """Run one node as the worker would, and search what it leaves for its secrets.
 
@@ -198,6 +225,8 @@ def run(
     :param wires: values of wired inputs that aren't secret, by port.
     :param secrets: secrets wired in, by port.
     :param granted: what ``fetch_secret`` returns (Secret Fetch).
+    :param machine: secrets of the worker's machine, by reference.
+    :param only_check: do the pre-run check of an external secret and no more.
     :raises NodeCancelled: the run was cancelled while it worked.
     """
     held = {port: _as_secret(value, port) for port, value in (secrets or {}).items()}
@@ -212,6 +241,7 @@ def run(
             scratch=Path(folder),
             egress=egress or EgressGuard(),
             cancelled=cancelled or LocalCancellation(),
+            machine=machine or {},
         )
         outputs: Mapping[str, Any] = {}
         failed: NodeError | None = None
@@ -222,10 +252,14 @@ def run(
                 for port in component.inputs
                 if port.name in wired and port.type is not PortType.SECRET
             }
-            outputs = component.run(context)
+            if component.provider:
+                context.found_version = component.check(context)
+            outputs = {} if only_check else component.run(context)
             _check_outputs(component, outputs)
         except NodeError as error:
             failed = error
+        except EgressError as error:
+            failed = NodeError(error.code, error.message, retryable=error.retryable)
     values = [expose(one) for one in (*held.values(), *context.known)]
     values += [expose(context.granted)] if context.granted else []
     leaks = tuple(_leaks(values, outputs, context.log.lines, failed))

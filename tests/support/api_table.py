@@ -36,6 +36,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /tokens": {"name": "t", "scopes": []},
     "POST /workers": {"name": "w"},
     "PATCH /limits": {},
+    "POST /flows/{flow_id}/check-node": {"node": "n1"},
+    "PATCH /reach": {},
     "POST /freeze": {},
 }
 """Bodies that can be read; what they ask for may be refused."""

@@ -40,6 +40,11 @@ class PlannedRun:
     #: node id to (secret name, value, allowed hosts)
     secrets: dict[str, tuple[str, str, list[str] | None]] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
+    reach: dict[str, Any] = field(default_factory=dict)
+    checking: bool = False
+    only_check: bool = False
+    accesses: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
     deadline_in: float | None = None
     answer: str = "running"
     id: str = field(default_factory=new_id)
@@ -159,7 +164,8 @@ class RuntimeStandin:
             "state": "running", "run": run.id, "claim": run.claims, "kid": run.kid, "unix": now,
             "next_seq": 4, "lease_seconds": 15,
             "deadline_unix": None if run.deadline_in is None else now + run.deadline_in,
-            "environment": {"id": new_id(), "name": "default"},
+            "environment": {"id": new_id(), "name": "default", "reach": run.reach},
+            "checking": run.checking, "only_check": run.only_check,
             "flow": {"id": new_id(), "name": "f", "version": 1},
             "inputs": run.inputs, "graph": run.graph,
             "grants": [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from app.components.context import Cancellation, Context
-from app.components.errors import NodeError, NodeTimeout
+from app.components.context import Context
+from app.components.deadline import Deadline
+from app.components.errors import NodeError
 from app.components.http.bodies import as_json, as_text, read_body, write_body
 from app.components.http.credentials import FRAMING, TOKEN, Credentials, Headers
 from app.providers.calls import Answer, send
@@ -22,32 +22,6 @@ _HARMLESS: Final = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "content-language",
      "content-type", "user-agent"}
 )  # fmt: skip
-
-
-class Deadline:
-    """When an exchange gives up: cancelled, or its seconds are over."""
-
-    def __init__(self, cancelled: Cancellation, seconds: float) -> None:
-        self._cancelled = cancelled
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
-        self.place = "The server"
-
-    def check(self) -> None:
-        """Raise when it is time to stop.
-
-        :raises NodeCancelled: the run was cancelled.
-        :raises NodeTimeout: ``http_timeout``.
-        """
-        self._cancelled.raise_if_set()
-        if self.remaining() <= 0:
-            raise NodeTimeout(
-                f"{self.place} didn't answer in {self._seconds:g} s.", code="http_timeout"
-            )
-
-    def remaining(self) -> float:
-        """Return the seconds that are left."""
-        return self._end - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)

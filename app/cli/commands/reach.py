@@ -1,0 +1,34 @@
+"""``tacit reach``: what the runs of an environment may reach."""
+
+from __future__ import annotations
+
+import click
+
+from app.accounts.environments import DEFAULT
+from app.cli.installed import load_config, opened
+from app.cli.operator import operator_in
+from app.runs.reach import get_reach, set_reach
+
+
+@click.command()
+@click.option("--environment", default=DEFAULT, show_default=True, help="Which environment.")
+@click.option(
+    "--private/--no-private", default=None,
+    help="Let runs connect to loopback and private networks, or not.",
+)
+@click.option("--grant", multiple=True, help="Grant env:NAME, file:/path or role:aws.")
+@click.option("--revoke", multiple=True, help="Take such a grant back.")
+def reach(
+    environment: str, private: bool | None, grant: tuple[str, ...], revoke: tuple[str, ...]
+) -> None:
+    """Show or change what the runs of an environment may reach."""
+    with opened(load_config()) as services, services.db.begin() as session:
+        actor = operator_in(session, environment)
+        found = get_reach(session, actor)
+        if private is not None or grant or revoke:
+            granted = sorted((set(found.worker_secrets) | set(grant)) - set(revoke))
+            found = set_reach(
+                session, actor, allow_private=private, worker_secrets=list(granted)
+            )
+    click.echo(f"Private networks: {'allowed' if found.allow_private else 'refused'}.")
+    click.echo(f"Secrets of workers: {', '.join(found.worker_secrets) or 'none'}.")

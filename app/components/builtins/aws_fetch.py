@@ -1,0 +1,164 @@
+"""``aws.secrets_manager.fetch``: one secret of AWS Secrets Manager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from app.components.context import Context
+from app.components.declaration import ComponentConfig, field
+from app.components.errors import NodeError
+from app.components.external import ExternalFetch, read_credentials
+from app.components.ports import Port, PortType
+
+if TYPE_CHECKING:
+    from app.providers.destinations import Target
+    from app.providers.egress import Stop
+    from app.providers.managers.aws import AwsSecretsManager
+
+_NEEDED: Final = ("access_key_id", "secret_access_key")
+
+
+class AwsFetchConfig(ComponentConfig):
+    """Which secret, which version, and where."""
+
+    secret_id: str = field(
+        alias="secretId",
+        label="Secret",
+        kind="text",
+        help="The secret's ARN or name in AWS.",
+        placeholder="arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf",
+        wirable=False,
+        min_length=1,
+        max_length=2048,
+    )
+    region: str = field(
+        "",
+        label="Region",
+        kind="text",
+        help="Taken from the ARN when left empty.",
+        placeholder="eu-west-1",
+        wirable=False,
+        max_length=40,
+    )
+    version_stage: str = field(
+        "",
+        alias="versionStage",
+        label="Version stage",
+        kind="text",
+        help="AWSCURRENT when left empty; AWSPREVIOUS is the one before a rotation.",
+        placeholder="AWSCURRENT",
+        wirable=False,
+        max_length=256,
+    )
+    version_id: str = field(
+        "",
+        alias="versionId",
+        label="Version id",
+        kind="text",
+        help="One exact version. Leave it empty to follow the stage.",
+        wirable=False,
+        max_length=64,
+    )
+    output_format: Literal["raw", "json"] = field(
+        "raw",
+        alias="outputFormat",
+        label="Output format",
+        kind="select",
+        choices=(("raw", "Raw text"), ("json", "JSON")),
+        help="JSON for secrets with several fields. A binary secret comes in base64.",
+        wirable=False,
+    )
+    endpoint_url: str = field(
+        "",
+        alias="endpointUrl",
+        label="Endpoint URL",
+        kind="text",
+        help="A VPC endpoint. Workers have to list it in TACIT_ALLOWED_ENDPOINTS.",
+        placeholder="https://vpce-0123.secretsmanager.eu-west-1.vpce.amazonaws.com",
+        wirable=False,
+        max_length=2048,
+    )
+    timeout: float = field(
+        20.0,
+        label="Time limit (s)",
+        kind="number",
+        help="Seconds for all tries together.",
+        wirable=False,
+        gt=0,
+        le=120,
+    )
+
+
+class AwsSecretsManagerFetch(ExternalFetch):
+    """Fetches one secret of AWS Secrets Manager."""
+
+    name = "aws.secrets_manager.fetch"
+    title = "AWS Secrets Manager Fetch"
+    help = (
+        "Hands a secret of AWS Secrets Manager to the nodes it is wired into. It is checked before "
+        "any node runs. Without credentials it uses the worker's own role, where the environment "
+        "grants role:aws."
+    )
+    icon = "cloud"
+    summary = "{secretId}"
+    provider = "aws.secrets_manager"
+    reference_field = "secretId"
+    version_fields = ("versionId", "versionStage")
+    Config = AwsFetchConfig
+    inputs = (
+        Port(
+            "credentials",
+            PortType.SECRET,
+            "Credentials",
+            help="JSON with access_key_id, secret_access_key and, for temporary ones, "
+            "session_token.",
+            structured=True,
+        ),
+    )
+
+    def reference(self, context: Context) -> tuple[str, str]:
+        """Return the secret, and the version as the manager takes it.
+
+        :raises NodeError: ``config_invalid``: both a version and a stage are given.
+        """
+        from app.providers.managers.aws import STAGE
+
+        config = context.config
+        if config.version_id and config.version_stage:
+            raise NodeError(
+                "config_invalid", "Version id and Version stage are both set. Clear one of them."
+            )
+        stage = STAGE + config.version_stage if config.version_stage else ""
+        return config.secret_id, config.version_id or stage
+
+    def manager(self, context: Context, stop: Stop) -> AwsSecretsManager:
+        """Return the region's manager; opens the credentials for its endpoint alone."""
+        from app.providers.managers.aws import AwsCredentials, AwsSecretsManager, region_of
+
+        config = context.config
+        region = region_of(config.secret_id, config.region)
+        endpoint = self._endpoint(context, region)
+        if context.has_secret("credentials"):
+            text = context.reveal("credentials", endpoint.origin)
+        else:
+            text = context.worker_value("role:aws")
+        found = read_credentials(text, "credentials", *_NEEDED)
+        credentials = AwsCredentials(
+            found["access_key_id"], found["secret_access_key"], found.get("session_token") or None
+        )
+        return AwsSecretsManager(context.egress, stop, endpoint, region, credentials)
+
+    def _endpoint(self, context: Context, region: str) -> Target:
+        from app.providers.destinations import is_endpoint, read_url
+        from app.providers.managers.aws import endpoint_of
+
+        if not context.config.endpoint_url:
+            return endpoint_of(region)
+        target = read_url(context.config.endpoint_url)
+        if not is_endpoint(context.egress.policy.endpoints, target):
+            raise NodeError(
+                "endpoint_not_allowed",
+                f"The endpoint {target.origin} isn't allowed. List it in TACIT_ALLOWED_ENDPOINTS "
+                "of the workers, or leave Endpoint URL empty.",
+            )
+        return target

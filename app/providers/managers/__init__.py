@@ -1,0 +1,1 @@
+"""External secret managers behind one contract: see :mod:`app.providers.managers.base`."""

@@ -1,0 +1,94 @@
+"""What the runs of an environment may reach: private networks, and secrets of their workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.accounts.actor import Actor
+from app.accounts.scopes import Scope
+from app.audit import Action
+from app.errors import Invalid
+from app.providers.managers.machine import is_pattern
+from app.runs.models import EnvironmentReach
+
+MAX_GRANTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is allowed.
+
+    :param allow_private: loopback and private ranges; a fresh installation allows them.
+    :param worker_secrets: ``env:NAME``, ``file:/path`` or ``role:aws``; a name may end with
+        ``*``. Nothing is granted at first.
+    """
+
+    allow_private: bool = True
+    worker_secrets: tuple[str, ...] = ()
+
+
+def reach_of(session: Session, environment_id: str) -> Reach:
+    """Return what the environment's runs may reach.
+
+    :raises Tampered: the row was edited in SQL.
+    """
+    row = session.get(EnvironmentReach, environment_id)
+    if row is None:
+        return Reach()
+    return Reach(row.allow_private, tuple(row.worker_secrets))
+
+
+def get_reach(session: Session, actor: Actor) -> Reach:
+    """Show what the environment's runs may reach.
+
+    :raises Denied: the actor lacks ``flows:read``.
+    """
+    actor.require(Scope.FLOWS_READ)
+    return reach_of(session, actor.environment_id)
+
+
+def set_reach(
+    session: Session,
+    actor: Actor,
+    *,
+    allow_private: bool | None = None,
+    worker_secrets: list[Any] | None = None,
+) -> Reach:
+    """Change what the environment's runs may reach; None leaves a part as it is.
+
+    :raises Denied: the actor lacks ``environments:manage``.
+    :raises Invalid: ``reference_invalid``.
+    """
+    actor.require(Scope.ENVIRONMENTS_MANAGE)
+    for text in worker_secrets or ():
+        if not isinstance(text, str) or len(text) > 1024 or not is_pattern(text):
+            raise Invalid(
+                "reference_invalid",
+                "A reference is env:NAME, file:/path or role:aws; a name may end with *.",
+                field="worker_secrets",
+            )
+    if worker_secrets is not None and len(worker_secrets) > MAX_GRANTS:
+        raise Invalid(
+            "reference_invalid", f"An environment grants {MAX_GRANTS} references at most.",
+            field="worker_secrets",
+        )
+    row = session.get(EnvironmentReach, actor.environment_id, with_for_update=True)
+    if row is None:
+        row = EnvironmentReach(
+            environment_id=actor.environment_id, allow_private=True, worker_secrets=[]
+        )
+        session.add(row)
+    if allow_private is not None:
+        row.allow_private = allow_private
+    if worker_secrets is not None:
+        row.worker_secrets = sorted(set(worker_secrets))
+    session.flush()
+    audit.record(
+        session, actor=actor.who(), action=Action.ENVIRONMENT_REACH,
+        data={"allow_private": row.allow_private, "worker_secrets": list(row.worker_secrets)},
+    )
+    return Reach(row.allow_private, tuple(row.worker_secrets))
