@@ -207,7 +207,6 @@ class NodeContext:
         try:
             with self.span("secret.fetch", secret=grant.name, version=grant.version):
                 value = self._scope.fetch_value(grant, self.attempt, self._purpose)
-            value = self._scope.fetch_value(grant, self.attempt, self._purpose)
         except RuntimeRefused as error:
             raise _refused(error, grant) from None
         except RuntimeUnreachable as error:
