@@ -28,7 +28,7 @@ def measure(place: Home, count: int) -> dict[str, float]:
     vault = place.services.vault
     assert vault is not None
     secret = new_id()
-    with place.services.db.read() as session:
+    with place.services.db.begin() as session:
         blob = vault.seal(session, place.environment_id, secret, 1, "s" * 32)
     return {
         "sign": _cpu(lambda: signer.sign(AUDIENCE, claims), count),

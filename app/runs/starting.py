@@ -119,16 +119,15 @@ def start_check(session: Session, actor: Actor, flow_id: str, node: str) -> RunV
     """Accept a run that only asks the external manager of one node; the caller enqueues it.
 
     A worker asks, as it will when the flow runs: the server has no way to the manager, and its
-    word would be another machine's. What else is unfinished in the draft doesn't matter.
+    word would be another machine's. What else is unfinished in the draft doesn't matter. Who may
+    not use secrets has the run rejected, as any other.
 
-    :raises Denied: the actor lacks ``runs:manage``, or the right to use secrets.
+    :raises Denied: the actor lacks ``runs:manage``.
     :raises NotFound: there is no such flow here.
     :raises Invalid: ``node_not_checkable``.
     :raises Locked: ``frozen``, ``environment_protected``.
     """
     actor.require(Scope.RUNS_MANAGE)
-    if not actor.may(Scope.SECRETS_MANAGE):
-        actor.require(Scope.SECRETS_USE)
     refuse_frozen(session, actor.environment_id)
     flow, snapshot = version_to_run(session, actor, flow_id, "draft")
     graph = parse_graph(snapshot.graph)

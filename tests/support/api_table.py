@@ -14,6 +14,9 @@ from app.ids import new_id
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 GOOD = "a value that is long enough"
+QUERIES = {"GET /flows/{flow_id}/diff": "?before=1"}
+"""What an address can't do without."""
+
 BODIES: dict[str, dict[str, Any]] = {
     "POST /me/password": {"current_password": "wrong", "password": "correct horse battery 2"},
     "POST /environments": {"name": "n"},
@@ -75,7 +78,8 @@ class Route:
     def address(self, ids: Mapping[str, str] | None = None) -> str:
         """Return the address with ids that never were, but for those given."""
         known = {"number": "1", **(ids or {})}
-        return re.sub(r"{(\w+)}", lambda found: known.get(found[1], new_id()), self.path)
+        path = re.sub(r"{(\w+)}", lambda found: known.get(found[1], new_id()), self.path)
+        return path + QUERIES.get(self.name, "")
 
     def options(self) -> dict[str, Any]:
         """Return the body as the test client takes it."""

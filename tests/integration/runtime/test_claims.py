@@ -141,7 +141,8 @@ def test_a_claim_brings_the_plan(
     assert plan["deadline_unix"] > time.time()
     assert plan["lease_seconds"] >= 8
     assert plan["environment"] == {
-        "id": workshop.installation.environment_id, "name": "default"
+        "id": workshop.installation.environment_id, "name": "default",
+        "reach": {"allow_private": True, "worker_secrets": []},
     }
     assert plan["flow"] == {"id": flow.id, "name": "Daily", "version": None}
     assert plan["inputs"] == {"day": 3}

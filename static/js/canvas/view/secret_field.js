@@ -28,7 +28,7 @@ export function secretField(context) {
     name.textContent = value || "Choose a secret";
     name.classList.toggle("muted", !value);
     setAttribute(trigger, "aria-label", `${field.label}: ${value || "none chosen"}`);
-    drawCard(card, value, secrets);
+    drawCard(card, value, secrets, createNew);
   };
   const choose = (chosen) => {
     close();
@@ -38,7 +38,11 @@ export function secretField(context) {
     draw();
     trigger.focus();
   };
-  const picker = listbox({ id: `${id}-list`, secrets, choose, close: () => (close(), trigger.focus()), current: () => value });
+  const createNew = async (name) => {
+    const made = await secrets.create(name);
+    if (made) choose(made);
+  };
+  const picker = listbox({ id: `${id}-list`, secrets, choose, createNew, close: () => (close(), trigger.focus()), current: () => value });
   const close = () => {
     pop.hidden = true;
     trigger.setAttribute("aria-expanded", "false");
@@ -61,6 +65,7 @@ export function secretField(context) {
     if (!pop.hidden && event.relatedTarget && !element.contains(event.relatedTarget)) close();
   });
   secrets.load().then(draw);
+  watch(secrets, element, draw);
   return {
     element,
     control: trigger,
@@ -71,7 +76,7 @@ export function secretField(context) {
   };
 }
 
-function listbox({ id, secrets, choose, close, current }) {
+function listbox({ id, secrets, choose, createNew, close, current }) {
   let active = 0;
   let shown = [];
   const list = h("div", { class: "combo__list", role: "listbox", id, "aria-label": "Secrets" });
@@ -80,10 +85,6 @@ function listbox({ id, secrets, choose, close, current }) {
     "aria-controls": id, autocomplete: "off", spellcheck: "false", dataset: { testid: "secret-search" },
   });
   const create = h("button", { type: "button", class: "link", dataset: { act: "create-secret" }, on: { click: () => createNew(search.value.trim()) } }, "Create a secret");
-  const createNew = async (name) => {
-    const made = await secrets.create(name);
-    if (made) choose(made);
-  };
   const count = h("span", {});
   const element = h(
     "div",
@@ -164,7 +165,7 @@ function describe(secret) {
   return [secret.owner, ...(secret.tags ?? []), secret.description].filter(Boolean).join(" · ") || "No description";
 }
 
-function drawCard(card, name, secrets) {
+function drawCard(card, name, secrets, createNew) {
   card.hidden = !name || secrets.items === null || Boolean(secrets.error && !secrets.items.length);
   if (card.hidden) return;
   const secret = secrets.find(name);
@@ -172,7 +173,7 @@ function drawCard(card, name, secrets) {
   if (!secret) {
     replace(
       card,
-      h("p", {}, `There is no secret ${name} here. Choose another, or `, h("button", { type: "button", class: "link", dataset: { act: "create-secret" }, on: { click: () => secrets.create(name) } }, "create it"), "."),
+      h("p", {}, `There is no secret ${name} here. Choose another, or `, h("button", { type: "button", class: "link", dataset: { act: "create-secret" }, on: { click: () => createNew(name) } }, "create it"), "."),
     );
     return;
   }
@@ -214,11 +215,7 @@ export function secretVersionField({ id, describedby, commit, seal, secrets, con
     commit(select.value === "" ? null : Number(select.value));
     seal();
   });
-  const listener = () => {
-    if (select.isConnected) draw();
-    else secrets.listeners.delete(listener);
-  };
-  secrets.listeners.add(listener);
+  watch(secrets, select, draw);
   return {
     element: h("span", { class: "select-wrap" }, select, icon("chevron-down", "s")),
     control: select,
@@ -227,4 +224,13 @@ export function secretVersionField({ id, describedby, commit, seal, secrets, con
       draw();
     },
   };
+}
+
+/** Draw again when the list of secrets was read anew, for as long as the element is on the page. */
+function watch(secrets, element, draw) {
+  const listener = () => {
+    if (element.isConnected) draw();
+    else secrets.listeners.delete(listener);
+  };
+  secrets.listeners.add(listener);
 }
