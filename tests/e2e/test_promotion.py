@@ -109,7 +109,7 @@ def test_from_dev_to_prod(
     expect(page.get_by_test_id("activate")).to_be_visible()
     photograph(page, "canvas")
     page.get_by_test_id("activate").click()
-    page.wait_for_url("**/versions#activate")
+    expect(page.locator("#activate-note")).to_be_visible()
 
     chief = page.goto(f"{second}/settings/environments")
     assert chief is not None

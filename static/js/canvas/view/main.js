@@ -3,6 +3,7 @@
 
 import { Catalog } from "../state/catalog.js";
 import { Editor } from "../state/editor.js";
+import { bindActivating } from "./activating.js";
 import { bindActs, menuItems } from "./acts.js";
 import { announce, announceIn } from "./announce.js";
 import { Api } from "./api.js";
@@ -32,7 +33,8 @@ import { Replay } from "./replay.js";
 import { Running } from "./running.js";
 import { bindSaving } from "./saving.js";
 import { Secrets } from "./secrets.js";
-import { bindToolbar, drawEmpty } from "./toolbar.js";
+import { bindToolbar, drawBadges, drawEmpty } from "./toolbar.js";
+import { bindTypedCredential } from "./typed_credential.js";
 
 const SMALL = "(max-width: 760px)";
 const root = document.getElementById("editor");
@@ -142,7 +144,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
     inspector.focusField(problem.field ?? problem.port);
   };
   const openSecrets = () => hook("inspector").querySelector('[data-testid="secret-picker"]')?.click();
-  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)) });
+  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)), store: (problem) => store(problem) });
   const problems = new ProblemsPanel(hook("problems"), find("#problems-list"), editor, { jump, remedy });
   const pointer = bindPointer(view, editor, connecting, {
     ground,
@@ -172,6 +174,9 @@ function build(api, banner, catalog, { body: flow, etag }) {
   drawEmpty(find("[data-empty]"), editor, place);
 
   const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner });
+  const dialog = find("[data-ask]");
+  const store = bindTypedCredential({ api, editor, flow, autosave, secrets, dialog });
+  bindActivating({ api, editor, autosave, flow, link: hook("activate"), dialog, banner, jump, drawn: () => drawBadges(find("[data-badges]"), flow) });
   const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy, pastRuns: (anchor) => replay.choose(anchor) });
   const replay = new Replay({
     api, editor, flow, picker: hook("runs-list"), bar: find("[data-replay]"), chip: hook("changed"),
@@ -210,6 +215,8 @@ function build(api, banner, catalog, { body: flow, etag }) {
   secrets.load();
   const asked = new URLSearchParams(location.search);
   if (asked.has("run")) api.get(`/runs/${asked.get("run")}/graph`).then(async ({ body }) => running.follow((await api.get(`/runs/${asked.get("run")}`)).body, body.graph), (error) => announce(error.message));
+  const linked = [...editor.document.nodes.keys()].find((id) => location.hash === `#${id}` || location.hash === `#${encodeURIComponent(id)}`);
+  if (linked) jump({ node: linked });
   if (asked.has("node")) jump({ node: asked.get("node"), field: asked.get("field") });
   root.dataset.ready = "true";
   requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("tacit-ready")));

@@ -7,8 +7,8 @@ import { announce } from "./announce.js";
 const BESIDE = 300;
 
 /** Returns remedy(problem). `jump(problem)` shows a problem's place, `openSecrets()` its picker,
- * `replace(node)` asks for another component. */
-export function bindRemedies({ editor, jump, openSecrets, replace }) {
+ * `replace(node)` asks for another component, `store(problem)` for the name of a secret. */
+export function bindRemedies({ editor, jump, openSecrets, replace, store }) {
   const actions = {
     remap_secret(problem) {
       jump({ ...problem, field: "secretName" });
@@ -28,6 +28,8 @@ export function bindRemedies({ editor, jump, openSecrets, replace }) {
     add_node: (problem, { component }) => addBefore(editor, problem, component),
   };
   return (problem) => {
+    // It asks first, and says itself what became of it.
+    if (problem.remedy?.action === "store_as_secret") return void store(problem);
     const act = actions[problem.remedy?.action];
     if (act) act(problem, problem.remedy);
     else jump(problem);

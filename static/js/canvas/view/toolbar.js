@@ -43,7 +43,8 @@ function bindZoom(root, view) {
   });
 }
 
-function drawBadges(root, flow) {
+/** The active version and the draft, beside the name. */
+export function drawBadges(root, flow) {
   const active = flow.active_version;
   replace(
     root,
