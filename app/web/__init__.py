@@ -20,6 +20,7 @@ from app.web import (  # noqa: F401 - importing a family binds its routes to the
     overview,
     people,
     run_forms,
+    run_log,
     runs,
     secret_deeds,
     secret_edit,

@@ -12,18 +12,17 @@ from flask import flash, request, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts.scopes import Scope
-from app.components.registry import registry
 from app.errors import Conflict
 from app.flows.names import map_flow_names
-from app.runs import service
+from app.runs import log, service
 from app.web.findings import as_mapping, panels, split_sentence
 from app.web.hx import go, render, wants_partial
 from app.web.pages import pages
+from app.web.run_log import LINES, name_nodes, read_place
 from app.web.timeline import Work, timeline
 from app.web.work import work
 
 _PAGE = 50
-_EVENTS = 2000
 _ACTIVE = ("queued", "checking", "running")
 _TABS = (
     ("All", None), ("Queued", "queued"), ("Running", "running"), ("Succeeded", "succeeded"),
@@ -86,13 +85,17 @@ def runs() -> str:
 @pages.get("/runs/<run_id>")
 def run(run_id: str) -> str:
     """Show a run: state, problems, nodes, log, timeline; as a partial, what came ``after``."""
-    after = request.args.get("after", 0, type=int) if wants_partial() else 0
+    after = read_place("after") or 0
     with work(read=True) as (session, actor):
         view = service.get_run(session, actor, run_id)
-        events = service.list_events(session, actor, run_id, after=after, limit=_EVENTS)
+        if wants_partial():
+            page = log.list_lines(session, actor, run_id, after=after, limit=LINES)
+        else:
+            page = log.list_newest(session, actor, run_id, limit=LINES)
     drawn = {node["id"]: node for node in view.graph.get("nodes", ())}
-    nodes = [_node_row(node, drawn.get(node.id, {})) for node in view.nodes]
-    labels = {node.id: node.label for node in nodes}
+    labels = name_nodes(view.graph)
+    nodes = [_node_row(node, drawn.get(node.id, {}), labels) for node in view.nodes]
+    behind = wants_partial() and page.more
     return render(
         "runs/run.html",
         "runs/_live.html",
@@ -104,7 +107,11 @@ def run(run_id: str) -> str:
         ),
         nodes=nodes,
         node_labels=labels,
-        events=events,
+        events=page.lines,
+        listing=page,
+        # More lines than one page came since the last look: the next look begins where this ends.
+        behind=behind,
+        seen=page.lines[-1].seq if behind else view.last_seq,
         timeline=timeline(
             [Work(node.label, node.state, node.started_at, node.finished_at) for node in nodes]
         ),
@@ -123,15 +130,13 @@ def cancel_run(run_id: str) -> Response:
     return go(url_for("pages.run", run_id=run_id))
 
 
-def _node_row(node: Any, drawn: Mapping[str, Any]) -> NodeRow:
-    name = str(drawn.get("component", ""))
-    component = registry().find(name) if name else None
-    label = drawn.get("label") or (component.title if component else "") or node.id
+def _node_row(node: Any, drawn: Mapping[str, Any], labels: Mapping[str, str]) -> NodeRow:
     problem = as_mapping(node.problem) if node.problem else None
     if problem is not None:
         problem = {**problem, "message": split_sentence(str(problem["message"]))[0] + "."}
     return NodeRow(
-        node.id, str(label), name, node.state, node.attempt, node.started_at, node.finished_at,
+        node.id, labels.get(node.id, node.id), str(drawn.get("component", "")), node.state,
+        node.attempt, node.started_at, node.finished_at,
         {port: _output(value) for port, value in (node.outputs or {}).items()}, problem,
     )
 

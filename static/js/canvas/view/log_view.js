@@ -10,7 +10,7 @@ import { announce } from "./announce.js";
 import { h, hidden } from "./dom.js";
 
 const LEVELS = { warning: "warn", error: "error", debug: "debug", info: "info" };
-const KEEP = 5000;
+const KEEP = 2000;
 const QUIET = 2000;
 
 export class LogView {
@@ -39,11 +39,13 @@ export class LogView {
   /** Append lines of state/log.js. */
   append(lines) {
     if (!lines.length) return;
-    const follow = this.#atEnd();
+    const follow = this.#atEnd() && this.root.dataset.follow !== "off";
     const fragment = document.createDocumentFragment();
-    for (const line of lines) fragment.append(this.#line(line));
+    for (const line of lines.slice(-KEEP)) fragment.append(this.#line(line));
     this.root.append(fragment);
-    while (this.root.childElementCount > KEEP) this.root.firstElementChild.remove();
+    const over = this.root.childElementCount - KEEP;
+    for (let count = 0; count < over; count += 1) this.root.firstElementChild.remove();
+    if (over > 0 || lines.length > KEEP) this.root.dispatchEvent(new CustomEvent("log:shortened", { bubbles: true }));
     if (follow) this.toEnd();
     else this.#behind(lines.length);
     this.#say(lines);
