@@ -70,29 +70,6 @@ def write_lines(lines: Iterable[EventView], labels: Mapping[str, str]) -> str:
     )
 
 
-def map_output_masks(
-    session: Session, actor: Actor, run_id: str, nodes: Iterable[str]
-) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Tell which secrets stood in the nodes' outputs: by node and port, as the last event says.
-
-    :raises Denied: the actor lacks ``runs:read``.
-    :raises NotFound: there is no such run here.
-    """
-    wanted = list(nodes)
-    if not wanted:
-        return {}
-    actor.require(Scope.RUNS_READ)
-    run = get_row(session, actor, run_id)
-    rows = session.execute(
-        select(RunEvent.node, RunEvent.data)
-        .where(RunEvent.run_id == run.id, RunEvent.type == "node", RunEvent.node.in_(wanted))
-        .order_by(RunEvent.seq)
-    )
-    return {
-        str(node): data.get("output_masks") or {} for node, data in rows if "outputs" in data
-    }
-
-
 def _lines(session: Session, actor: Actor, run_id: str) -> Any:
     actor.require(Scope.RUNS_READ)
     run = get_row(session, actor, run_id)
