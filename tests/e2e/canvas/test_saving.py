@@ -162,6 +162,6 @@ def test_policies_are_fields_of_every_node(canvas: Canvas) -> None:
     inspector.get_by_test_id("policies").locator("summary").click()
     inspector.locator('[data-field="policy.retry.count"] input').fill("3")
     inspector.locator('[data-field="policy.timeout"] input').fill("20")
-    inspector.locator('[data-field="policy.on_error"] select').select_option("continue")
+    inspector.locator('[data-field="policy.on_error"] select').select_option(label="Go on")
     call = canvas.saved()["nodes"][1]
     assert (call["retry"]["count"], call["timeout"], call["on_error"]) == (3, 20, "continue")
