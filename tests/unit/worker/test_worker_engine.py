@@ -23,6 +23,7 @@ from worker.cancellation import RunCancellation
 from worker.context import Grant, RunScope
 from worker.engine import Engine, Outcome
 from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.external import ExternalDoor, Purpose
 from worker.masking import MaskedText, Masker
 
 HERE = __name__
@@ -139,7 +140,7 @@ class World:
                                 "attempt": attempt,
                                 "data": self.masker.mask_object(data or {}).value})
 
-    def fetch(self, grant: Grant, attempt: int) -> str:
+    def fetch(self, grant: Grant, attempt: int, _purpose: Purpose) -> str:
         self.fetched.append((grant.node, attempt))
         if isinstance(self.value, Exception):
             raise self.value
@@ -149,6 +150,7 @@ class World:
         scope = RunScope(
             "run", {}, {node: Grant(node, "id", "tok", 2, ("h:443",)) for node in grants},
             self.masker, self.cancellation, self.emit, self.fetch, EgressGuard, Path("/nowhere"),
+            ExternalDoor(tell=lambda _access: None, ask=lambda _reference: ""),
             leaks_fail=self.leaks_fail)
         return Engine(graph, REGISTRY, scope, **options).run()
 
