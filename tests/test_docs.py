@@ -88,7 +88,9 @@ def test_commands_of_a_page_exist_with_their_options(document: Path) -> None:
             continue
         words = shlex.split(line.replace("[", " ").replace("]", " "))[1:]
         command, rest = _resolve(words)
-        known = {name for one in command.params for name in one.opts} | {"--help", "--version"}
+        known = {
+            name for one in command.params for name in (*one.opts, *one.secondary_opts)
+        } | {"--help", "--version"}
         unknown = [word for word in rest if word.startswith("--") and word not in known]
         assert not unknown, f"{line}: {unknown}"
 
