@@ -17,6 +17,8 @@ def serve(installation: Installation) -> Iterator[str]:
     server = make_server(
         "localhost", 0, installation.app, threaded=True, ssl_context="adhoc"
     )
+    # A browser opens connections ahead of need: their handshakes must not hold up the others.
+    server.socket.do_handshake_on_connect = False  # type: ignore[union-attr]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
