@@ -31,6 +31,8 @@ _BLOB_AT = _VERSION_AT + len(_VERSION)
 
 # Both rows under lock: of one that waited for a lock PostgreSQL reads the newest state, of the
 # others what the statement's snapshot saw.
+# Not shared: at the end the time of access is written into both, and two that share a lock and
+# both want to write are a deadlock.
 _GRANTED = (
     select(*_GRANT.columns, *_SECRET.columns, *_VERSION.columns, *_BLOB.columns)
     .join_from(Grant, Secret, Secret.id == Grant.secret_id)
@@ -46,7 +48,7 @@ _GRANTED = (
         Grant.node == bindparam("node"), Grant.secret_id == bindparam("secret_id"),
         Grant.version == bindparam("version"),
     )
-    .with_for_update(read=True, of=[Secret, SecretVersion])
+    .with_for_update(key_share=True, of=[Secret, SecretVersion])
 )
 
 
