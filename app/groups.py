@@ -17,6 +17,8 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
+from app.prepared import driver_cursor
+
 T = TypeVar("T")
 MOST = 32
 """Works in one commit, at most: a bound on how long the first of them waits."""
@@ -84,17 +86,17 @@ def _do(session: Session, work: _Work[Any]) -> None:
     }
     # By hand: the session's own savepoint takes a picture of every object that it knows.
     session.flush()
-    connection = session.connection()
-    connection.exec_driver_sql("SAVEPOINT work")
+    cursor = driver_cursor(session)
+    cursor.execute("SAVEPOINT work")
     try:
         work.result = work.do(session)
         session.flush()
     except Exception as error:
         work.error = error
-        connection.exec_driver_sql("ROLLBACK TO work")
+        cursor.execute("ROLLBACK TO work")
         # What it made or changed is gone, and so is what others may have read meanwhile.
         session.expunge_all()
         for key, value in session.info.items():
             if isinstance(value, list):
                 value[:] = before.get(key, [])
-    connection.exec_driver_sql("RELEASE work")
+    cursor.execute("RELEASE work")

@@ -15,6 +15,7 @@ from app.accounts.models import ApiToken, RoleGrant, User
 from app.accounts.people import scopes_of_grants
 from app.accounts.scopes import Scope
 from app.keys.records import Reading
+from app.prepared import Prepared
 
 _USER = Reading(User)
 _ROLE = Reading(RoleGrant)
@@ -27,7 +28,7 @@ _FREEZE_AT = _TOKEN_AT + len(_TOKEN)
 _users, _roles = User.__table__, RoleGrant.__table__
 _tokens, _freezes = ApiToken.__table__, Freeze.__table__
 _PLACE: BindParameter[str] = bindparam("environment_id")
-_QUERY = (
+_QUERY = Prepared(
     select(*_USER.columns, *_ROLE.columns, *_TOKEN.columns, *_FREEZE.columns)
     .select_from(_users)
     .outerjoin(
@@ -55,10 +56,9 @@ def scopes_unfrozen(
     :returns: nothing for an unknown or disabled person and for a revoked or expired token.
     :raises Locked: ``frozen``.
     """
-    rows = session.connection().execute(
-        _QUERY,
-        {"user_id": user_id, "environment_id": environment_id, "token_id": token_id},
-    ).all()
+    rows = _QUERY.rows(
+        session, {"user_id": user_id, "environment_id": environment_id, "token_id": token_id}
+    )
     if not rows:
         return frozenset()
     freeze = _FREEZE.read(session, rows[0], _FREEZE_AT)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,19 +18,20 @@ from app.audit.actions import Action
 from app.audit.models import AuditChain, AuditEvent
 from app.ids import iso, new_id, utcnow
 from app.keys.seals import Seals
+from app.prepared import Prepared
 
 INSTALLATION = "installation"
 """The chain of what belongs to no environment."""
 
 Outcome = Literal["ok", "denied", "failed"]
 _CHAINS = cast(Table, AuditChain.__table__)
-_HEAD = (
+_HEAD = Prepared(
     select(_CHAINS.c.seq, _CHAINS.c.mac)
     .where(_CHAINS.c.name == bindparam("of"))
     .with_for_update()
 )
-_WRITE = insert(cast(Table, AuditEvent.__table__))
-_MOVE = (
+_WRITE = Prepared(insert(cast(Table, AuditEvent.__table__)))
+_MOVE = Prepared(
     update(_CHAINS)
     .where(_CHAINS.c.name == bindparam("of"))
     .values(seq=bindparam("seq"), mac=bindparam("mac"), key_id=bindparam("key_id"))
@@ -145,25 +146,26 @@ def _seal_pending(session: Session) -> None:
     pending: list[dict[str, Any]] = session.info.pop(_PENDING, [])
     seals: Seals = session.info["seals"]
     session.flush()
-    connection = session.connection()
     # In one order everywhere, so that two transactions never wait for each other in a circle.
     for name in sorted({event["chain"] for event in pending}):
-        seq, mac = _lock_head(connection, name, seals)
+        seq, mac = _lock_head(session, name, seals)
         key_id = seals.audit_key_id
         rows = [event for event in pending if event["chain"] == name]
         for event in rows:
             seq += 1
             event["seq"], event["key_id"] = seq, key_id
             mac = event["mac"] = seals.mac_audit(mac, chained_fields(event))
-        connection.execute(_WRITE, rows)
-        connection.execute(_MOVE, {"of": name, "seq": seq, "mac": mac, "key_id": key_id})
+        _WRITE.write(session, *rows)
+        _MOVE.write(session, {"of": name, "seq": seq, "mac": mac, "key_id": key_id})
 
 
-def _lock_head(connection: Connection, name: str, seals: Seals) -> tuple[int, bytes]:
-    head = connection.execute(_HEAD, {"of": name}).one_or_none()
+def _lock_head(session: Session, name: str, seals: Seals) -> tuple[int, bytes]:
+    head = _HEAD.row(session, {"of": name})
     if head is None:
+        connection = session.connection()
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         values = {"name": name, "seq": 0, "mac": FIRST_LINK, "key_id": seals.audit_key_id}
         connection.execute(dialect.insert(_CHAINS).values(**values).on_conflict_do_nothing())
-        head = connection.execute(_HEAD, {"of": name}).one()
-    return head.seq, head.mac
+        head = _HEAD.row(session, {"of": name})
+    assert head is not None  # noqa: S101 - it was there, or it is now
+    return int(head[0]), bytes(head[1])

@@ -49,7 +49,8 @@ def register(app: Flask, config: Config) -> None:
     def _set(response: Response) -> Response:
         headers = response.headers
         for name, value in ALWAYS.items():
-            headers[name] = value
+            # Added, since no route has set one: setting looks through all that are there.
+            headers.add(name, value)
         headers["X-Request-Id"] = request_id()
         headers["Content-Security-Policy"] = policies.get(response.mimetype or "", NOTHING)
         if hsts:

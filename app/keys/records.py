@@ -1,21 +1,28 @@
-"""Rows read by prepared statements, without the ORM: for what is asked at each value.
+"""Rows read by prepared statements (:mod:`app.prepared`), without the ORM: for what is asked at
+each value.
 
 The ORM's bookkeeping costs three times the query. What it checks on loading is checked here all
-the same: a sealed row whose MAC does not hold is refused (see :mod:`app.keys.sealed`).
+the same: a sealed row whose MAC does not hold is refused (see :mod:`app.keys.sealed`). A row that
+is in every column what it was when its MAC was found to hold is not computed again: the same
+worker, person and key stand behind all values of a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Dialect, Table
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.keys.sealed import Sealed, check_sealed
+from app.keys.seals import Seals
+from app.prepared import Row, converters
 
 M = TypeVar("M", bound=DeclarativeBase)
+_MOST_KNOWN = 2048
+"""Rows that are remembered as good; then the process begins anew."""
 
 
 class _Record(SimpleNamespace):
@@ -44,17 +51,44 @@ class Reading(Generic[M]):
         self._names = tuple(dict.fromkeys(also))
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in self._names]
         """What a statement selects; :meth:`read` takes the row from where they begin."""
+        self._converters: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
 
-    def read(self, session: Session, row: Sequence[Any], begin: int = 0) -> M | None:
+    def read(self, session: Session, row: Row, begin: int = 0) -> M | None:
         """Return the columns as if they were the model; None where an outer join found nothing.
 
+        :param row: as the driver has it (:meth:`app.prepared.Prepared.rows`).
         :param begin: where this reading's columns begin in the row.
         :raises Tampered: the row's MAC does not hold.
         """
-        values = row[begin : begin + len(self._names)]
-        if all(value is None for value in values):
+        raw = row[begin : begin + len(self._names)]
+        if raw[0] is None and not any(value is not None for value in raw):
             return None
-        fields = dict(zip(self._names, values, strict=True))
+        if self._sealed is None:
+            return self._make(session, raw)
+        seals: Seals = session.info["seals"]
+        good = seals.known_good
+        key = (self._table, self._names, raw)
+        try:
+            found = good.get(key)
+        except TypeError:
+            # PostgreSQL's driver has read a JSON column already: nothing to look up by.
+            return self._make(session, raw)
+        if found is None:
+            found = self._make(session, raw)
+            if len(good) >= _MOST_KNOWN:
+                good.clear()
+            good[key] = found
+        return cast(M, found)
+
+    def _make(self, session: Session, raw: Row) -> M:
+        fields = dict(zip(self._names, raw, strict=True))
+        dialect: Dialect = session.info["dialect"]
+        convert = self._converters.get(dialect.name)
+        if convert is None:
+            types = [column.type for column in self.columns]
+            convert = self._converters[dialect.name] = converters(types, dialect)
+        for place, change in convert:
+            fields[self._names[place]] = change(raw[place])
         if self._sealed is not None:
             check_sealed(
                 session, self._table, self._sealed.covered(fields), fields["mac_key_id"],
@@ -62,7 +96,7 @@ class Reading(Generic[M]):
             )
         return cast(M, _Record(**fields))
 
-    def get(self, session: Session, row: Sequence[Any], begin: int = 0) -> M:
+    def get(self, session: Session, row: Row, begin: int = 0) -> M:
         """Return the columns as if they were the model, where the statement joins the row inside.
 
         :raises Tampered: the row's MAC does not hold.

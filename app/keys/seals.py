@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from json.encoder import encode_basestring
@@ -40,6 +40,7 @@ class _Keys:
 
     current: str
     by_id: Mapping[str, bytes]
+    known_good: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, key: bytes, *older: bytes) -> _Keys:
@@ -105,6 +106,11 @@ class Seals:
         """The row-MAC keys that are accepted, the one that seals last."""
         self.refresh()
         return list(self._rows.by_id)
+
+    @property
+    def known_good(self) -> dict[Any, Any]:
+        """What was read of rows whose MAC held, by all that was read; empty with other keys."""
+        return self._rows.known_good
 
     @property
     def audit_key_id(self) -> str:

@@ -12,6 +12,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from cryptography.exceptions import InvalidSignature
@@ -57,7 +58,13 @@ def key_id_of(token: str) -> str:
     parts = token.split(".")
     if len(parts) != 3:
         raise refusal("unreadable")
-    header = _read_part(parts[0])
+    return _key_id_in(parts[0])
+
+
+@lru_cache(maxsize=1024)
+def _key_id_in(encoded: str) -> str:
+    """Read a header; all tokens of one key have the same, so that each is read once."""
+    header = _read_part(encoded)
     kid = header.get("kid")
     if header.get("alg") != "EdDSA":
         raise refusal("algorithm")
@@ -81,8 +88,7 @@ def verify_token(
     key_id_of(token)
     signed, _, signature = token.rpartition(".")
     try:
-        key = Ed25519PublicKey.from_public_bytes(public_key)
-        key.verify(_decode(signature), signed.encode("ascii"))
+        _key_of(public_key).verify(_decode(signature), signed.encode("ascii"))
     except (InvalidSignature, ValueError):
         raise refusal("signature") from None
     claims = _read_part(signed.partition(".")[2])
@@ -96,6 +102,15 @@ def verify_token(
     if not is_plain(claims["jti"], 8, 64):
         raise refusal("jti")
     return claims
+
+
+@lru_cache(maxsize=256)
+def _key_of(raw: bytes) -> Ed25519PublicKey:
+    """Unpack a public key, once: a run's is asked for at each of its values.
+
+    :raises ValueError: it isn't one.
+    """
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from app.ids import is_id, utcnow
 from app.keys.records import Reading
 from app.keys.sealed import Tampered
 from app.keys.tokens import refusal, verify_token
+from app.prepared import Prepared
 from app.runs.claims import LEASE
 from app.runs.events import append_batch, append_own, read_problem
 from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
@@ -37,7 +38,7 @@ _HOLD = (
 _LEFT = select(RunNode).where(RunNode.run_id == bindparam("of"), RunNode.state == "running")
 _CLAIM, _WORKER, _KEY = Reading(RunClaim), Reading(Worker), Reading(WorkerKey)
 _RUN = Reading(Run, "fence", "state", "cancel_requested")
-_LOOK = (
+_LOOK = Prepared(
     select(*_CLAIM.columns, *_WORKER.columns, *_KEY.columns, *_RUN.columns)
     .join_from(RunClaim, Worker, Worker.id == RunClaim.worker_id)
     .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
@@ -90,7 +91,7 @@ def look_at_run(
 
     :raises Unauthenticated: the token does not hold.
     """
-    row = session.connection().execute(_LOOK, {"kid": kid}).one_or_none() if is_id(kid) else None
+    row = _LOOK.row(session, {"kid": kid}) if is_id(kid) else None
     if row is None:
         raise refusal("unknown_kid")
     held = Held(

@@ -15,6 +15,7 @@ from app.audit import Who
 from app.ids import utcnow
 from app.keys.records import Reading
 from app.keys.tokens import refusal, verify_token
+from app.prepared import Prepared
 from app.runs.enrolment import make_key
 from app.runs.models import Worker, WorkerKey
 
@@ -22,7 +23,7 @@ LIVE_FOR = timedelta(seconds=30)
 """A worker that was seen within this time counts as there."""
 
 _KEY, _WORKER = Reading(WorkerKey), Reading(Worker)
-_SIGNER = (
+_SIGNER = Prepared(
     select(*_KEY.columns, *_WORKER.columns)
     .join_from(WorkerKey, Worker, Worker.id == WorkerKey.worker_id)
     .where(WorkerKey.id == bindparam("kid"))
@@ -47,7 +48,7 @@ def verify_worker_token(
 
     :raises Unauthenticated: unknown or revoked key, another worker's name, or the token fails.
     """
-    row = session.connection().execute(_SIGNER, {"kid": kid}).one_or_none()
+    row = _SIGNER.row(session, {"kid": kid})
     if row is None:
         raise refusal("unknown_kid")
     key, worker = _KEY.get(session, row), _WORKER.get(session, row, len(_KEY))

@@ -52,11 +52,9 @@ def value(secret_id: str) -> Response:
         wanted = request.args.getlist("version")
         with audit_or_nothing():
             handed = held.db.run(lambda session: _hand_out(session, vault, asked, wanted))
-    response = jsonify(
+    return jsonify(
         value=handed.plaintext, secret_id=secret_id, version=handed.version, name=handed.name
     )
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @dataclass(frozen=True, slots=True)

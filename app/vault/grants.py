@@ -15,10 +15,11 @@ from app.errors import Conflict, Denied
 from app.ids import new_id, utcnow
 from app.keys.records import Reading
 from app.keys.tokens import LEEWAY
+from app.prepared import Prepared
 from app.vault.models import Grant, Secret, SecretBlob, SecretVersion, SpentToken, ValueUse
 
-_SPENT = insert(cast(Table, SpentToken.__table__))
-_USED = insert(cast(Table, ValueUse.__table__))
+_SPENT = Prepared(insert(cast(Table, SpentToken.__table__)))
+_USED = Prepared(insert(cast(Table, ValueUse.__table__)))
 
 _GRANT, _SECRET, _VERSION = Reading(Grant), Reading(Secret), Reading(SecretVersion)
 _BLOB = Reading(
@@ -33,7 +34,7 @@ _BLOB_AT = _VERSION_AT + len(_VERSION)
 # others what the statement's snapshot saw.
 # Not shared: at the end the time of access is written into both, and two that share a lock and
 # both want to write are a deadlock.
-_GRANTED = (
+_GRANTED = Prepared(
     select(*_GRANT.columns, *_SECRET.columns, *_VERSION.columns, *_BLOB.columns)
     .join_from(Grant, Secret, Secret.id == Grant.secret_id)
     .join(
@@ -94,11 +95,11 @@ def spend(
         ``version_unusable``.
     :raises Conflict: ``token_spent``: the token, or this use of the grant, had its value.
     """
-    row = session.connection().execute(
-        _GRANTED,
+    row = _GRANTED.row(
+        session,
         {"run_id": use.run_id, "claim": use.claim, "node": use.node,
          "secret_id": use.secret_id, "version": use.version},
-    ).one_or_none()
+    )
     if row is None:
         raise _no_grant()
     grant = _GRANT.get(session, row)
@@ -139,11 +140,10 @@ def _no_grant() -> Denied:
 
 def _mark_spent(session: Session, use: Use) -> None:
     expires = datetime.fromtimestamp(use.expires, UTC) + timedelta(seconds=LEEWAY)
-    connection = session.connection()
     try:
-        connection.execute(_SPENT, {"jti": use.jti, "expires_at": expires})
-        connection.execute(
-            _USED,
+        _SPENT.write(session, {"jti": use.jti, "expires_at": expires})
+        _USED.write(
+            session,
             {
                 "id": new_id(), "run_id": use.run_id, "claim": use.claim, "node": use.node,
                 "attempt": use.attempt, "item": use.item, "purpose": use.purpose,

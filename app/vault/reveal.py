@@ -17,18 +17,19 @@ from app.accounts.scopes import Scope
 from app.audit import Action, AuditNote
 from app.errors import Denied, Locked, NotFound, Unavailable
 from app.ids import is_id, utcnow
+from app.prepared import Prepared
 from app.vault.models import Secret, SecretBlob, SecretVersion
 from app.vault.vault import Vault
 
 # Through the tables: what doesn't change an object needs none of the ORM's bookkeeping.
 _SECRETS = cast(Table, Secret.__table__)
 _VERSIONS = cast(Table, SecretVersion.__table__)
-_SECRET_READ = (
+_SECRET_READ = Prepared(
     update(_SECRETS)
     .where(_SECRETS.c.id == bindparam("of"))
     .values(last_accessed_at=bindparam("now"))
 )
-_VERSION_READ = (
+_VERSION_READ = Prepared(
     update(_VERSIONS)
     .where(_VERSIONS.c.secret_id == bindparam("of"), _VERSIONS.c.number == bindparam("n"))
     .values(last_accessed_at=bindparam("now"))
@@ -84,13 +85,12 @@ def _write_accesses(session: Session) -> None:
     accessed = sorted(set(session.info.pop("vault_accessed", [])))
     if not accessed:
         return
-    connection = session.connection()
-    connection.execute(
-        _SECRET_READ,
-        [{"of": secret, "now": now} for secret in sorted({secret for secret, _ in accessed})],
+    _SECRET_READ.write(
+        session,
+        *({"of": secret, "now": now} for secret in sorted({secret for secret, _ in accessed})),
     )
-    connection.execute(
-        _VERSION_READ, [{"of": secret, "n": number, "now": now} for secret, number in accessed]
+    _VERSION_READ.write(
+        session, *({"of": secret, "n": number, "now": now} for secret, number in accessed)
     )
 
 
