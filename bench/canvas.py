@@ -34,15 +34,12 @@ BARE = """
 const graph = new X6.Graph({container: document.getElementById("stage"), width: 1100, height: 800,
   async: false, interacting: {nodeMovable: true}});
 fetch("/graph.json").then((answer) => answer.json()).then((document_) => {
-  graph.startBatch("load");
-  for (const node of document_.nodes) {
-    graph.addNode({id: node.id, x: node.position[0], y: node.position[1], width: 204, height: 160,
-      label: node.label, attrs: {body: {rx: 10}}});
-  }
-  for (const edge of document_.edges) {
-    graph.addEdge({source: {cell: edge.source.node}, target: {cell: edge.target.node}});
-  }
-  graph.stopBatch("load");
+  graph.fromJSON({
+    nodes: document_.nodes.map((node) => ({id: node.id, x: node.position[0], y: node.position[1],
+      width: 204, height: 160, label: node.label, attrs: {body: {rx: 10}}})),
+    edges: document_.edges.map((edge) => ({source: {cell: edge.source.node},
+      target: {cell: edge.target.node}})),
+  });
   graph.zoomToFit({padding: 40, maxScale: 1});
   window.bare = graph;
   requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("tacit-ready")));

@@ -8,6 +8,7 @@ from app.http.problems import show_pages_with
 from app.http.services import Services
 from app.web import (  # noqa: F401 - importing a family binds its routes to the blueprint
     account,
+    assets,
     audit,
     catalogue,
     environments,
@@ -40,6 +41,7 @@ from app.web.pages import pages
 def register(app: Flask, services: Services) -> None:
     """Add the pages, their template filters and their error pages to an application."""
     htmx.init_app(app)
+    assets.register(app)
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

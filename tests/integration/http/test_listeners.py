@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 
 from app.errors import ConfigError
 from app.factory import create_runtime_app, create_web_app
@@ -100,6 +100,23 @@ def test_static_files_may_be_kept(installation: Installation) -> None:
     assert answer.headers.get("Cache-Control") != "no-store"
     for path in ("/static/../pyproject.toml", "/static/%2e%2e/pyproject.toml"):
         assert installation.app.test_client().get(path, base_url=ORIGIN).status_code == 404
+
+
+def test_a_file_with_its_version_in_the_address_is_never_asked_for_again(
+    installation: Installation,
+) -> None:
+    with installation.app.test_request_context(base_url=ORIGIN):
+        address = url_for("static", filename="css/tokens.css")
+    client = installation.app.test_client()
+    answer = client.get(address, base_url=ORIGIN)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert "max-age=31536000" in answer.headers["Cache-Control"]
+    other = client.get("/static/v-0123456789abcdef/css/tokens.css", base_url=ORIGIN)
+    assert (other.status_code, other.data) == (200, answer.data)
+    assert "immutable" not in other.headers["Cache-Control"]
+    outside = client.get(address.replace("css/tokens.css", "../pyproject.toml"), base_url=ORIGIN)
+    assert outside.status_code == 404
 
 
 def test_the_session_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:

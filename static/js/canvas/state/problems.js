@@ -6,6 +6,11 @@ const RANK = { error: 0, warning: 1 };
 export class Problems {
   constructor(items = []) {
     this.items = [...items].sort((a, b) => (RANK[a.severity] ?? 2) - (RANK[b.severity] ?? 2));
+    this.byNode = new Map();
+    for (const item of this.items) {
+      if (!this.byNode.has(item.node)) this.byNode.set(item.node, []);
+      this.byNode.get(item.node).push(item);
+    }
   }
 
   get errors() {
@@ -17,7 +22,7 @@ export class Problems {
   }
 
   of(nodeId) {
-    return this.items.filter((item) => item.node === nodeId);
+    return this.byNode.get(nodeId) ?? [];
   }
 
   /** {severity, count, text} of a node's flag, or null. Errors hide warnings. */

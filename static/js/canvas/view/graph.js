@@ -5,11 +5,16 @@
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
 import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
+import { overlaps } from "../state/geometry.js";
 import { Camera } from "./camera.js";
 import { createNodeElement, drawNode } from "./node_element.js";
 import { elements, registerShapes } from "./graph_shapes.js";
 
 const X6 = globalThis.X6;
+/** Below this scale no word can be read: nodes are boxes in their kind's colour. */
+const READABLE = 0.25;
+/** So many nodes stay drawn in full when they are out of sight again. */
+const KEPT = 150;
 
 export class GraphView extends Camera {
   /** `stage` is the element to draw in; it must have a size. */
@@ -39,6 +44,12 @@ export class GraphView extends Camera {
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(stage);
     this.drawn = { document: null, version: 0, selection: new Set() };
+    this.full = new Set();
+    /** Told (id, element) when a node was drawn in full. */
+    this.onFull = new Set();
+    this.fit();
+    this.onTransform.add(() => this.#detailSoon());
+    stage.addEventListener("focusin", (event) => this.#drawFull(event.target.closest(".node")?.dataset.nodeId));
     editor.on("document", () => this.sync());
     editor.on("view", ({ node }) => this.#syncNodes([node]));
     editor.on("selection", () => this.#redrawSelection());
@@ -54,9 +65,22 @@ export class GraphView extends Camera {
     const fresh = this.drawn.document !== document;
     const since = fresh ? -1 : this.drawn.version;
     Object.assign(this.drawn, { document, version: document.version });
-    for (const id of [...this.elements.keys()]) if (!document.nodes.has(id)) this.#dropNode(id);
-    for (const id of [...this.wires]) if (!document.edges.has(id)) this.#dropWire(id);
-    this.#syncNodes([...document.nodes.keys()].filter((id) => touchedAt(document, id) > since));
+    for (const id of [...this.elements.keys()]) if (fresh || !document.nodes.has(id)) this.#dropNode(id);
+    for (const id of [...this.wires]) if (fresh || !document.edges.has(id)) this.#dropWire(id);
+    const touched = [...document.nodes.keys()].filter((id) => touchedAt(document, id) > since);
+    if (fresh) this.#load(touched);
+    else this.#syncNodes(touched);
+  }
+
+  /** All cells at once: added one by one, each makes X6 sort those that are there. */
+  #load(ids) {
+    const { document } = this.editor;
+    const nodes = ids.map((id) => this.graph.createNode(this.#node(document.nodes.get(id))));
+    const wires = [...document.edges.values()].map((edge) => [edge, this.#ends(edge)]).filter(([, ends]) => ends);
+    const edges = wires.map(([edge, ends]) => this.graph.createEdge(this.#wire(edge, ends)));
+    this.graph.resetCells([...nodes, ...edges]);
+    for (const id of ids) this.drawOne(id);
+    for (const [edge] of wires) this.#drawEdge(edge);
   }
 
   #syncNodes(ids) {
@@ -75,25 +99,37 @@ export class GraphView extends Camera {
     return `${this.prefix}${kind}:${id}`;
   }
 
+  /** What X6 is told of a node; makes its element. */
+  #node(node) {
+    const { width, height } = this.editor.shape(node.id);
+    const [x, y] = node.position;
+    const id = this.#cellId("n", node.id);
+    const element = createNodeElement(node.id);
+    this.elements.set(node.id, element);
+    elements.set(id, element);
+    return { id, shape: "tacit-node", x, y, width, height, zIndex: 1 };
+  }
+
+  /** What X6 is told of a wire. */
+  #wire(edge, { type, source, target, signature }) {
+    this.wires.add(edge.id);
+    return { id: this.#cellId("w", edge.id), shape: `tacit-${type}`, source, target, signature };
+  }
+
   #syncNode(node) {
     const shape = this.editor.shape(node.id);
     const [x, y] = node.position;
-    const id = this.#cellId("n", node.id);
-    const cell = this.graph.getCellById(id);
-    if (!cell) {
-      const element = createNodeElement(node.id);
-      this.elements.set(node.id, element);
-      elements.set(id, element);
-      this.graph.addNode({ id, shape: "tacit-node", x, y, width: shape.width, height: shape.height, zIndex: 1 });
-      return;
-    }
+    const cell = this.graph.getCellById(this.#cellId("n", node.id));
+    if (!cell) return this.graph.addNode(this.#node(node));
     const size = cell.getSize();
     const place = cell.getPosition();
     if (place.x !== x || place.y !== y) cell.setPosition(x, y);
     if (size.width !== shape.width || size.height !== shape.height) cell.setSize(shape.width, shape.height);
+    return cell;
   }
 
   #dropNode(id) {
+    this.full.delete(id);
     this.elements.delete(id);
     elements.delete(this.#cellId("n", id));
     this.graph.getCellById(this.#cellId("n", id))?.remove();
@@ -109,22 +145,16 @@ export class GraphView extends Camera {
     const id = this.#cellId("w", edge.id);
     const cell = this.graph.getCellById(id);
     if (!ends) return this.#dropWire(edge.id);
-    this.wires.add(edge.id);
-    const shape = `tacit-${ends.type}`;
-    if (cell && cell.shape === shape) {
+    if (cell && cell.shape === `tacit-${ends.type}`) {
       if (cell.getProp("signature") !== ends.signature) {
         cell.setProp("signature", ends.signature);
         cell.setSource(ends.source);
         cell.setTarget(ends.target);
       }
-      return;
+      return cell;
     }
     cell?.remove();
-    const made = this.graph.addEdge({
-      id, shape, source: ends.source, target: ends.target, edgeId: edge.id, signature: ends.signature,
-    });
-    const view = this.graph.findViewByCell(made);
-    if (view) view.container.dataset.edgeId = edge.id;
+    return this.graph.addEdge(this.#wire(edge, ends));
   }
 
   #ends({ source, target }) {
@@ -172,7 +202,10 @@ export class GraphView extends Camera {
     const node = document.nodes.get(id);
     const element = this.elements.get(id);
     if (!node || !element) return;
+    const fresh = !this.full.has(id) && this.#near(id, this.#around());
+    if (fresh) this.full.add(id);
     drawNode(element, {
+      full: this.full.has(id),
       node,
       item: editor.catalog.find(node.component),
       shape: editor.shape(id),
@@ -183,6 +216,48 @@ export class GraphView extends Camera {
       wiredIn: new Set(wiresInto(document, id).map(({ target }) => target.port)),
       wiredOut: new Set(wiresFrom(document, id).map(({ source }) => source.port)),
     });
+    if (fresh) for (const listener of this.onFull) listener(id, element);
+  }
+
+  // ---- detail: in full is drawn what can be read ----
+
+  /** What is seen and half as much around it; null where the scale is too small to read. */
+  #around() {
+    if (this.transform.scale < READABLE) return null;
+    const { x, y, width, height } = this.visible();
+    return { x: x - width / 2, y: y - height / 2, width: width * 2, height: height * 2 };
+  }
+
+  #near(id, around) {
+    return around !== null && overlaps(this.editor.box(id), around);
+  }
+
+  #drawFull(id) {
+    if (!id || this.full.has(id) || !this.elements.has(id)) return;
+    this.full.add(id);
+    this.drawOne(id);
+    for (const listener of this.onFull) listener(id, this.elements.get(id));
+  }
+
+  /** In the next frame, however often one looked elsewhere until then. */
+  #detailSoon() {
+    if (this.detailing) return;
+    this.detailing = true;
+    requestAnimationFrame(() => {
+      this.detailing = false;
+      this.#detail();
+    });
+  }
+
+  #detail() {
+    const around = this.#around();
+    for (const id of this.elements.keys()) if (!this.full.has(id) && this.#near(id, around)) this.#drawFull(id);
+    if (this.full.size <= KEPT) return;
+    for (const id of [...this.full]) {
+      if (this.#near(id, around) || this.elements.get(id).contains(document.activeElement)) continue;
+      this.full.delete(id);
+      this.drawOne(id);
+    }
   }
 
   #drawEdge(edge) {
@@ -190,6 +265,7 @@ export class GraphView extends Camera {
     const view = cell && this.graph.findViewByCell(cell);
     if (!view) return;
     const { run, selection } = this.editor;
+    view.container.dataset.edgeId = edge.id;
     const classes = view.container.classList;
     classes.toggle("is-selected", selection.edges.has(edge.id));
     classes.toggle("is-dead", Boolean(run?.final) && run.moment === null && !run.carried(edge));
@@ -215,12 +291,13 @@ export class GraphView extends Camera {
   // ---- camera ----
 
   applyTransform({ scale, x, y }) {
-    this.graph.scale(scale, scale);
-    this.graph.translate(x, y);
+    // One matrix; X6's own scale() and translate() read the drawing back, which lays the page out.
+    this.graph.matrix({ a: scale, b: 0, c: 0, d: scale, e: x, f: y });
     this.stage.style.backgroundSize = `${20 * scale}px ${20 * scale}px`;
     this.stage.style.backgroundPosition = `${x}px ${y}px`;
     this.stage.classList.toggle("is-far", scale < 0.5);
     this.stage.classList.toggle("is-farther", scale < 0.35);
+    this.stage.classList.toggle("is-sketchy", scale < READABLE);
   }
 
   /** Pan so that a node is in view. */

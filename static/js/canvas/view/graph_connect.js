@@ -22,6 +22,8 @@ export class Connecting {
     this.refusal = h("div", { class: "refusal stage__float", role: "tooltip", hidden: true });
     view.stage.append(this.refusal);
     this.timer = null;
+    this.drag = null;
+    view.onFull.add((id, element) => this.drag && this.#markPins(this.drag, element));
     document.addEventListener("pointerdown", () => this.hideRefusal(), { capture: true });
   }
 
@@ -75,11 +77,17 @@ export class Connecting {
   }
 
   #mark(drag) {
-    const verdicts = new Map(drag.pins.map((pin) => [`${pin.node}.${pin.port}`, pin.verdict.ok]));
-    const direction = drag.fromInput ? "out" : "in";
+    drag.verdicts = new Map(drag.pins.map((pin) => [`${pin.node}.${pin.port}`, pin.verdict.ok]));
+    this.drag = drag;
     this.view.stage.classList.add("is-wiring");
     this.view.stage.parentElement.classList.add("is-drawing");
-    for (const element of this.view.stage.querySelectorAll(".pin")) {
+    this.#markPins(drag, this.view.stage);
+  }
+
+  /** Ring and dim the pins within an element: the stage, or a node that came into view since. */
+  #markPins({ verdicts, ...drag }, root) {
+    const direction = drag.fromInput ? "out" : "in";
+    for (const element of root.querySelectorAll(".pin")) {
       const mine = element.dataset.direction === direction;
       const ok = mine && verdicts.get(element.dataset.port);
       const own = element.dataset.port === `${drag.from.node}.${drag.from.port}` && !mine;
@@ -173,6 +181,7 @@ export class Connecting {
   }
 
   #end(drag) {
+    this.drag = null;
     this.view.stage.classList.remove("is-wiring");
     this.view.stage.parentElement.classList.remove("is-drawing");
     for (const element of this.view.stage.querySelectorAll(".pin")) {

@@ -29,36 +29,55 @@ export function tile(item, size = "s") {
   return h("span", { class: `tile tile--${kind}` }, icon(item?.icon ?? "puzzle", size));
 }
 
-/** An empty node element; `drawNode` fills it. */
+/** An empty node element; `drawNode` fills it, as a mere box until it is asked for in full. */
 export function createNodeElement(id) {
   return h("article", { class: "node", tabindex: "0", dataset: { nodeId: id } });
 }
 
 /**
  * Bring a node element up to date.
- * model: {node, item, shape, wiredIn: Set, wiredOut: Set, selected, flag, state, elapsed, secretWord}
+ * model: {node, item, shape, full, wiredIn: Set, wiredOut: Set, selected, flag, state, elapsed};
+ * without `full` it is a box with its kind's colour: a node has 60 elements, and a thousand nodes
+ * that are out of sight or too small to read needn't.
  */
 export function drawNode(element, model) {
-  const signature = structure(model);
+  const signature = model.full ? structure(model) : `${model.shape.band}`;
   if (element.structure !== signature) {
     element.structure = signature;
-    replace(element, body(model), foot());
+    element.look = null;
+    replace(element, band(model.shape), sketch(model.item), model.full ? [...body(model), foot()] : null);
   }
-  drawState(element, model);
-  drawFlag(element, model);
+  const look = appearance(model);
+  if (element.look !== look) {
+    element.look = look;
+    drawState(element, model);
+    drawFlag(element, model);
+  }
+  if (model.full) element.querySelector(":scope > .node__foot > .t").textContent = durationText(model.elapsed);
+}
+
+function appearance({ node, selected, state, flag, wiredIn, wiredOut }) {
+  return [node.label, node.disabled, selected, state, flag?.severity, flag?.text, flag?.count, [...wiredIn], [...wiredOut]].join("|");
+}
+
+function band(shape) {
+  return shape.band ? h("div", { class: "node__band", title: "Handles secret material" }) : null;
+}
+
+function sketch(item) {
+  return h("span", { class: `node__sketch tile tile--${TILES[item?.category] ?? "unknown"}` });
 }
 
 function structure({ node, item, shape }) {
   const ports = (list) => list.map((port) => `${port.name}:${port.type}:${port.required ? 1 : 0}`).join();
   return [
     node.label, node.component, Boolean(item), shape.width, shape.height, shape.summary, shape.pin,
-    ports(shape.inputs), ports(shape.outputs), shape.hidden,
+    ports(shape.inputs), ports(shape.outputs), shape.hidden, shape.band,
   ].join("|");
 }
 
 function body({ node, item, shape }) {
   return [
-    shape.band ? h("div", { class: "node__band", title: "Handles secret material" }) : null,
     h(
       "header",
       { class: "node__head" },
@@ -128,19 +147,18 @@ function foot() {
   return h("footer", { class: "node__foot" }, h("span", { class: "node__state" }), h("span", { class: "t" }));
 }
 
-function drawState(element, { node, selected, state = "idle", elapsed, wiredIn, wiredOut, flag }) {
+function drawState(element, { node, selected, state = "idle", wiredIn, wiredOut, flag }) {
   for (const name of Object.keys(STATES)) element.classList.toggle(`is-${name}`, name === state);
   element.classList.toggle("is-selected", Boolean(selected));
   element.classList.toggle("is-disabled", Boolean(node.disabled));
   element.classList.toggle("has-error", flag?.severity === "error");
   const [symbol, word] = node.disabled && state === "idle" ? ["power", "Disabled"] : (STATES[state] ?? STATES.idle);
   const place = element.querySelector(".node__state");
-  if (place.dataset.state !== state || place.word !== word) {
+  if (place && (place.dataset.state !== state || place.word !== word)) {
     place.dataset.state = state;
     place.word = word;
     replace(place, icon(symbol, "xs", state === "running" ? "spin" : ""), h("span", {}, word));
   }
-  element.querySelector(".node__foot .t").textContent = durationText(elapsed);
   for (const pin of element.querySelectorAll(".pin")) {
     const name = pin.dataset.port.slice(node.id.length + 1);
     pin.classList.toggle("on", (pin.dataset.direction === "in" ? wiredIn : wiredOut).has(name));
