@@ -69,6 +69,7 @@ def field(
     choices: Sequence[tuple[str, str]] = (),
     placeholder: str = "",
     visible_when: tuple[str, Sequence[Any]] | None = None,
+    visible_with: str = "",
     note: str = "",
     **constraints: Any,
 ) -> Any:
@@ -81,6 +82,7 @@ def field(
     :param port_type: type of that input; follows from ``kind`` where not given.
     :param choices: ``(value, label)`` pairs of a ``select``.
     :param visible_when: ``(field, values)``: shown only while that field has one of them.
+    :param visible_with: name of an input: shown only while that one is wired.
     :param note: why the wired input takes no secrets (see :class:`~app.components.ports.Port`).
     :param constraints: passed on to :func:`pydantic.Field` (``ge``, ``max_length``…).
     """
@@ -93,6 +95,7 @@ def field(
         "choices": [{"value": value, "label": words} for value, words in choices],
         "placeholder": placeholder,
         "visible_when": visible_when,
+        "visible_with": visible_with,
         "note": note,
     }
     return Field(default, alias=alias, json_schema_extra={"tacit": cast(Any, shown)}, **constraints)
@@ -146,6 +149,8 @@ class ConfigField:
         if shown["visible_when"]:
             name, values = shown["visible_when"]
             out["visible_when"] = {"field": name, "in": list(values)}
+        if shown["visible_with"]:
+            out["visible_with"] = shown["visible_with"]
         return out
 
 
@@ -234,7 +239,10 @@ class Component:
         """Return the declaration as ``GET /components`` shows it."""
         fields = cls.fields()
         inputs = [
-            {**_describe_port(port), "note": port.note or DEFAULT_NOTE, "field": name in fields}
+            {
+                **_describe_port(port), "note": port.note or DEFAULT_NOTE,
+                "field": name in fields, "rare": port.rare,
+            }
             for name, port in cls.input_ports().items()
             if port.type is not PortType.ORDER
         ]

@@ -39,6 +39,7 @@ class Port:
     :param note: (inputs) why it takes no secret, following on the port's name:
         ``is written to the run log, so it takes no secrets``.
     :param structured: (secret inputs) takes a whole JSON secret, ``credentials`` say.
+    :param rare: (inputs) waits behind “more” on a node with many inputs until it is wired.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Port:
     help: str = ""
     note: str = ""
     structured: bool = False
+    rare: bool = False
 
 
 START: Final = Port(

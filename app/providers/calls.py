@@ -20,6 +20,7 @@ from app.providers.streams import Stream, connect
 
 if TYPE_CHECKING:
     from app.providers.egress import EgressGuard, Stop
+    from app.providers.proxies import Proxy
 
 _STEP = 64 * 1024
 
@@ -51,19 +52,26 @@ def send(
     content: bytes | None,
     path: str | None = None,
     tls: ssl.SSLContext | None = None,
+    proxy: Proxy | None = None,
 ) -> Iterator[Answer]:
     """Send one request; the connection is closed when the block ends.
 
     :param headers: all but ``Host``, ``Content-Length`` and ``Connection``.
     :param tls: settings of its own (another authority, a client's certificate); the guard's
         by default.
+    :param proxy: to go through.
     :raises EgressError: ``connection_failed``, ``connection_lost``, ``tls_not_trusted``… and
         what the guard and ``stop`` raise.
     """
-    connection = _Connection(guard, stop, target, tls)
+    connection = _Connection(guard, stop, target, tls, proxy)
+    path = path or target.path_and_query
+    if proxy is not None and target.scheme == "http":
+        path = f"http://{target.host_header}{path}"
+        if proxy.authorization:
+            headers = [*headers, ("Proxy-Authorization", proxy.authorization.encode())]
     try:
         try:
-            _write(connection, method, path or target.path_and_query, target, headers, content)
+            _write(connection, method, path, target, headers, content)
             response = connection.getresponse()
         except (http.client.HTTPException, ValueError) as error:
             raise _broken(target) from error
@@ -76,15 +84,22 @@ class _Connection(http.client.HTTPConnection):
     """A connection that asks the guard instead of DNS."""
 
     def __init__(
-        self, guard: EgressGuard, stop: Stop, target: Target, tls: ssl.SSLContext | None
+        self, guard: EgressGuard, stop: Stop, target: Target, tls: ssl.SSLContext | None,
+        proxy: Proxy | None,
     ) -> None:
         super().__init__(target.host, target.port)
         self._guard, self._stop, self._target, self._tls = guard, stop, target, tls
+        self._proxy = proxy
         self.stream: Stream | None = None
 
     def connect(self) -> None:
         target = self._target
-        stream = connect(self._guard, target.host, target.port, self._stop)
+        if self._proxy is None:
+            stream = connect(self._guard, target.host, target.port, self._stop)
+        else:
+            from app.providers.proxies import connect_through
+
+            stream = connect_through(self._guard, self._proxy, target, self._stop)
         if target.scheme == "https":
             stream = stream.secure(self._tls or self._guard.tls, target.host)
         self.stream = stream

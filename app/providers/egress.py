@@ -103,6 +103,11 @@ def tls_context(trust: Path | None = None) -> ssl.SSLContext:
 
     :param trust: a PEM file of authorities to trust besides the system's.
     """
+    return make_tls_context(trust)
+
+
+def make_tls_context(trust: Path | None = None) -> ssl.SSLContext:
+    """Return TLS settings that may be changed: the same, made anew."""
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if not any(path and Path(path).exists() for path in (paths.cafile, paths.capath)):
@@ -130,7 +135,7 @@ class EgressGuard:
         resolve: Resolve = resolve_system,
     ) -> None:
         self.policy = policy or EgressPolicy()
-        self._trust = trust
+        self.trust = trust
         self._resolve = resolve
 
     def check(self, host: str, port: int, stop: Stop | None = None) -> list[Address]:
@@ -179,7 +184,7 @@ class EgressGuard:
     @property
     def tls(self) -> ssl.SSLContext:
         """The TLS settings of every connection: verified, TLS 1.2 or later."""
-        return tls_context(self._trust)
+        return tls_context(self.trust)
 
     def transport(self, stop: Stop) -> httpx.BaseTransport:
         """Return an httpx transport whose every connection is made by this guard."""

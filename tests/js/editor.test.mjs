@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Catalog } from "../../static/js/canvas/state/catalog.js";
+import { parseDocument } from "../../static/js/canvas/state/document.js";
 import { Editor } from "../../static/js/canvas/state/editor.js";
 import { rankInputs } from "../../static/js/canvas/state/rules.js";
 import { components, diamond, echoFlow } from "./fixtures.mjs";
@@ -126,6 +127,24 @@ test("fields appear when their rule says so, summaries are filled", () => {
   editor.setField("http", "url", "https://x");
   assert.equal(editor.shape("http").summary, "POST https://x");
 });
+
+test("a field that goes with a secret shows while that one is wired, and a rare input waits behind more", () => {
+  const body = components();
+  const http = body.items.find((item) => item.name === "http.request");
+  http.fields.push({ name: "basic_username", label: "User", kind: "text", default: "", wirable: true, visible_with: "basic_password" });
+  http.inputs.push({ name: "basic_password", type: "secret", required: false, multiple: false, rare: true });
+  http.inputs.push({ name: "basic_username", type: "text", required: false, multiple: false, field: true });
+  const catalog = new Catalog(body);
+  const document = parseDocument({ schema: 1, nodes: [{ id: "http", component: "http.request", label: "H", position: [0, 0], config: {} }], edges: [] });
+  const node = document.nodes.get("http");
+  const shows = (...wired) => catalog.fields(node, new Set(wired)).some((field) => field.name === "basic_username");
+  assert.equal(shows(), false);
+  assert.equal(shows("basic_password"), true);
+  assert.equal(shows("basic_username"), true);
+  assert.equal(catalog.shownInputs(document, node).ports.some((port) => port.name === "basic_password"), false);
+  assert.equal(catalog.shownInputs(document, node, true).ports.some((port) => port.name === "basic_password"), true);
+});
+
 
 test("the palette finds by every word", () => {
   const catalog = new Catalog(components());

@@ -40,6 +40,26 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
 }
 """Settings with which a component fails at what it is given."""
 
+WAYS: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
+    "http.request": [
+        ({"proxy": "{service}"}, ("bearer_token", "proxy_credentials")),
+        ({"proxy": "{service}", "url": "https://localhost:9/"}, ("proxy_credentials",)),
+        ({"api_key_in": "query", "api_key_header": "k"}, ("api_key",)),
+        ({"api_key_in": "query", "url": "{service}/redirect"}, ("api_key",)),
+        ({"url": "{service}/status/503", "retry_count": 1, "fail_on": "busy"}, ("bearer_token",)),
+        ({"paginate": "next_url", "page_next": "all.0.literal"}, ("bearer_token",)),
+        ({"paginate": "cursor", "page_items": "nested", "page_next": "all.0.hex", "max_pages": 2},
+         ("bearer_token",)),
+        ({"answer_as": "json", "url": "{service}/bad-json"}, ("bearer_token",)),
+        ({"answer_as": "base64"}, ("bearer_token",)),
+        ({"url": "https://localhost:9/"}, ("client_certificate",)),
+        ({"method": "POST"}, ("secret_body",)),
+        ({"method": "POST", "url": "{service}/redirect-nowhere"}, ("secret_body",)),
+    ],
+}
+"""More ways of a component with many: settings (``{service}`` is the service's address), and the
+secret inputs that are wired."""
+
 
 @dataclass
 class Chain:
@@ -73,6 +93,10 @@ def chains(component: Component, url: str, secret: str) -> list[Chain]:
         if one.port is not None and (source := _source(one.port))
     ]
     ways += [Chain(component, config | broken, given) for broken in BROKEN.get(component.name, ())]
+    ways += [
+        Chain(component, config | _filled(more, url), [*plain, *(("secret", one) for one in held)])
+        for more, held in WAYS.get(component.name, ())
+    ]
     address = next((name for name in ADDRESSES if name in component.fields()), None)
     if address is not None:
         hasty = {"timeout": 1} if "timeout" in component.fields() else {}
@@ -81,6 +105,11 @@ def chains(component: Component, url: str, secret: str) -> list[Chain]:
         wires = [*plain, *(one_secret[0] if one_secret else ())]
         ways += [Chain(component, {**config, **hasty, address: at}, wires) for at in addresses]
     return ways
+
+
+def _filled(config: Mapping[str, Any], url: str) -> dict[str, Any]:
+    return {name: value.replace("{service}", url) if isinstance(value, str) else value
+            for name, value in config.items()}
 
 
 def flow(component: Component, url: str, secret: str) -> dict[str, Any]:
@@ -168,4 +197,4 @@ def _typed(one: ConfigField, url: str, secret: str) -> Any:
 
 def uncovered(names: Iterator[str]) -> list[str]:
     """Return the entries of the tables that name no component."""
-    return sorted({*CONFIGS, *BROKEN} - set(names))
+    return sorted({*CONFIGS, *BROKEN, *WAYS} - set(names))

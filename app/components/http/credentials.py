@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from app.components.context import Context
 from app.components.errors import NodeError
+from app.components.external import read_credentials
+from app.providers.destinations import Target
+from app.providers.proxies import Proxy, read_proxy
 
 Headers = list[tuple[str, bytes]]
 
@@ -22,6 +27,9 @@ FRAMING: Final = frozenset(
     }
 )  # fmt: skip
 _PORTS: Final = ("bearer_token", "basic_password", "api_key")
+_BODY: Final = "secret_body"
+_CERTIFICATE: Final = "client_certificate"
+_AWS: Final = "aws_credentials"
 
 
 class Credentials:
@@ -35,13 +43,18 @@ class Credentials:
         self._context = context
         self._opened: dict[str, None] = {}
         self._ports = tuple(port for port in _PORTS if context.has_secret(port))
-        self._key_header: str = context.config.api_key_header
+        self._key_name: str = context.config.api_key_header
+        self._key_in_query = context.config.api_key_in == "query"
+        self._signs = context.has_secret(_AWS)
+        self._tls: dict[str, ssl.SSLContext] = {}
+        self.has_body = context.has_secret(_BODY)
+        self.proxy = self._read_proxy()
         self._check({name.lower() for name in user_headers})
 
     def _check(self, user_headers: set[str]) -> None:
         used: set[str] = set()
-        if "api_key" in self._ports:
-            name = self._key_header.lower()
+        if "api_key" in self._ports and not self._key_in_query:
+            name = self._key_name.lower()
             if not TOKEN.fullmatch(name) or name in FRAMING:
                 raise NodeError(
                     "header_not_valid",
@@ -49,14 +62,17 @@ class Credentials:
                 )
             used.add(name)
         authorizing = [port for port in self._ports if port != "api_key"]
+        authorizing += [_AWS] if self._signs else []
         if len(authorizing) > 1 or (authorizing and "authorization" in used):
             raise NodeError(
                 "credentials_conflict",
                 "Two secrets want the Authorization header. Remove one of the wires into "
-                "bearer_token, basic_password or api_key.",
+                "bearer_token, basic_password, aws_credentials or api_key.",
             )
         if authorizing:
             used.add("authorization")
+        if self._signs:
+            used |= {"x-amz-date", "x-amz-security-token"}
         taken = sorted(used & user_headers)
         if taken:
             raise NodeError(
@@ -73,18 +89,111 @@ class Credentials:
         """
         found: Headers = []
         for port in self._ports:
-            value = self._read(port, origin)
+            if port == "api_key" and self._key_in_query:
+                continue
+            value = self._line(port, origin)
             if port == "api_key":
-                found.append((self._key_header, value.encode()))
+                found.append((self._key_name, value.encode()))
             elif port == "bearer_token":
                 found.append(("Authorization", b"Bearer " + value.encode()))
             else:
-                found.append(("Authorization", b"Basic " + self._basic(value).encode()))
+                user = self._context.config.basic_username
+                found.append(("Authorization", self._basic(user, value, port).encode()))
         return found
 
-    def _read(self, port: str, origin: str) -> str:
+    def addressed(self, target: Target) -> Target:
+        """Return the URL as it is sent: with the API key, where the query carries it."""
+        if not self._key_in_query or "api_key" not in self._ports:
+            return target
+        value = self._line("api_key", target.origin)
+        # The next page's URL may have brought it back.
+        kept = [part for part in target.query.split("&")
+                if part and unquote_plus(part.partition("=")[0]) != self._key_name]
+        kept.append(f"{quote_plus(self._key_name)}={quote_plus(value)}")
+        return replace(target, query="&".join(kept))
+
+    def body(self, origin: str) -> bytes:
+        """Open the secret body for one origin."""
+        value = self._reveal(_BODY, origin)
+        self._opened[value] = None
+        return value.encode()
+
+    def sign(
+        self, method: str, target: Target, headers: Headers, content: bytes | None
+    ) -> tuple[Target, Headers]:
+        """Return the URL and the headers of a request signed for AWS, where it is to be.
+
+        :raises NodeError: ``credentials_not_valid``, ``aws_scope_not_valid``.
+        """
+        if not self._signs:
+            return target, headers
+        from app.components.http.signing import as_signed, signature
+
+        text = self._reveal(_AWS, target.origin)
+        key = read_credentials(text, _AWS, "access_key_id", "secret_access_key")
+        if any(not value.isascii() or not value.isprintable() for value in key.values()):
+            raise NodeError(
+                "credentials_not_valid", "An AWS key has characters that no key has."
+            )
+        self._opened.update(dict.fromkeys(key.values()))
+        target = as_signed(target)
+        config = self._context.config
+        more = signature(
+            method, target, headers, content, key, config.aws_region, config.aws_service
+        )
+        return target, [*headers, *more]
+
+    def tls(self, target: Target, *, trusted: bool) -> ssl.SSLContext | None:
+        """Return the TLS settings for a hop; None for the guard's own.
+
+        :raises NodeError: ``client_certificate_needs_https``, ``secret_host_denied``.
+        """
+        from app.providers.client_certificates import own_context
+
+        ca, value = self._context.config.ca.strip(), ""
+        if trusted and self._context.has_secret(_CERTIFICATE):
+            if target.scheme != "https":
+                raise NodeError(
+                    "client_certificate_needs_https",
+                    "A client certificate goes with https only. Correct the URL, or remove the "
+                    "wire into client_certificate.",
+                )
+            value = self._context.reveal(_CERTIFICATE, target.origin)
+        if not ca and not value:
+            return None
+        if value not in self._tls:
+            self._tls[value] = own_context(self._context.egress.trust, ca, value)
+        return self._tls[value]
+
+    def _read_proxy(self) -> Proxy | None:
+        config = self._context.config
+        if not config.proxy.strip():
+            return None
+        target = read_proxy(config.proxy)
+        if not self._context.has_secret("proxy_credentials"):
+            return Proxy(target)
+        value = self._clean(self._context.reveal("proxy_credentials", target.origin),
+                            "proxy_credentials")
+        user, colon, password = value.partition(":")
+        if not colon:
+            raise NodeError(
+                "secret_not_usable",
+                "The secret wired into proxy_credentials has to be user:password.",
+            )
+        return Proxy(target, self._basic(user, password, "proxy_credentials"))
+
+    def _line(self, port: str, origin: str) -> str:
+        return self._clean(self._reveal(port, origin), port)
+
+    def _reveal(self, port: str, origin: str) -> str:
+        if self.proxy is not None and origin.startswith("http://"):
+            # It reads what goes through it in the clear.
+            self._context.reveal(port, self.proxy.target.origin)
+        return self._context.reveal(port, origin)
+
+    def _clean(self, text: str, port: str) -> str:
         # A pasted token often ends with a line break; what is inside is another matter.
-        value = self._context.reveal(port, origin).strip("\r\n\t ")
+        value = text.strip("\r\n\t ")
         if not value or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
             raise NodeError(
                 "secret_not_usable",
@@ -94,18 +203,17 @@ class Credentials:
         self._opened[value] = None
         return value
 
-    def _basic(self, password: str) -> str:
-        user = self._context.config.basic_username
+    def _basic(self, user: str, password: str, port: str) -> str:
         if ":" in user or any(ord(char) < 0x20 for char in user):
             raise NodeError("config_invalid", "The basic user name can't have a colon in it.")
         pair = f"{user}:{password}"
         encoded = base64.b64encode(pair.encode()).decode()
         if encoded not in self._opened:
             # Known to the masker before the request can bring it back in an answer.
-            self._context.derive(pair, "basic_password")
-            self._context.derive(encoded, "basic_password")
+            self._context.derive(pair, port)
+            self._context.derive(encoded, port)
             self._opened[encoded] = None
-        return encoded
+        return f"Basic {encoded}"
 
     def inside(self, text: str) -> bool:
         """Say whether a text, such as a redirect's URL, holds one of the opened values."""

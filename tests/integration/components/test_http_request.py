@@ -7,15 +7,9 @@ import gzip
 import json
 import secrets
 import socket
-import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,142 +19,10 @@ from app.components.registry import registry
 from app.components.secret import Secret, SecretRef
 from app.providers.egress import EgressGuard, EgressPolicy, Own
 from app.sdk import testing
+from tests.support.http_servers import Authority, Request, Server, redirect, reply
 
 HTTP = registry().get("http.request")
 CANARY = f"CANARY-{secrets.token_hex(12)}"
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Server:
-    """A real HTTP server that answers by path and remembers what it was asked."""
-
-    httpd: ThreadingHTTPServer
-    scheme: str
-    seen: list[Request] = field(default_factory=list)
-    routes: dict[str, Callable[[Any, Request], None]] = field(default_factory=dict)
-
-    @property
-    def port(self) -> int:
-        return int(self.httpd.server_port)
-
-    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
-        return f"{self.scheme}://{host}:{self.port}{path}"
-
-
-def reply(handler: Any, body: bytes = b"", status: int = 200, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def redirect(location: str, status: int = 302) -> Callable[[Any, Request], None]:
-    return lambda handler, request: reply(handler, status=status, Location=location)
-
-
-def echo(handler: Any, request: Request) -> None:
-    body = json.dumps(
-        {"method": request.method, "headers": request.headers, "body": request.body.decode()}
-    )
-    reply(handler, body.encode(), Content_Type="application/json")
-
-
-def start(context: ssl.SSLContext | None = None) -> Server:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            request = Request(
-                self.command, self.path, dict(self.headers.items()), self.rfile.read(length)
-            )
-            server.seen.append(request)
-            server.routes.get(self.path.partition("?")[0], echo)(self, request)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    if context is not None:
-        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    server = Server(httpd, "https" if context else "http")
-    threading.Thread(target=httpd.serve_forever, args=(0.05,), daemon=True).start()
-    return server
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    found = start()
-    yield found
-    found.httpd.shutdown()
-    found.httpd.server_close()
-
-
-@pytest.fixture
-def other() -> Iterator[Server]:
-    found = start()
-    yield found
-    found.httpd.shutdown()
-    found.httpd.server_close()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A self-signed certificate for localhost, and a server's TLS context with it."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    (folder / "ca.pem").write_bytes(pem)
-    (folder / "server.pem").write_bytes(
-        pem
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return folder / "ca.pem", context
-
-
-@pytest.fixture
-def tls(authority: tuple[Path, ssl.SSLContext]) -> Iterator[Server]:
-    found = start(authority[1])
-    yield found
-    found.httpd.shutdown()
-    found.httpd.server_close()
 
 
 # -- what is sent, what comes back ---------------------------------------------------------
@@ -595,8 +457,8 @@ def test_the_installation_s_own_listeners_are_out_of_reach(server: Server, other
 # -- TLS -----------------------------------------------------------------------------------
 
 
-def test_tls_with_a_trusted_authority(tls: Server, authority: tuple[Path, ssl.SSLContext]) -> None:
-    guard = EgressGuard(trust=authority[0])
+def test_tls_with_a_trusted_authority(tls: Server, authority: Authority) -> None:
+    guard = EgressGuard(trust=authority.file)
     result = testing.run(
         HTTP,
         {"url": tls.url("/", "localhost"), "method": "POST", "body": "x" * 300_000},
@@ -609,10 +471,11 @@ def test_tls_with_a_trusted_authority(tls: Server, authority: tuple[Path, ssl.SS
 
 
 def test_certificates_are_checked_with_the_name(
-    tls: Server, authority: tuple[Path, ssl.SSLContext]
+    tls: Server, authority: Authority
 ) -> None:
     untrusted = testing.run(HTTP, {"url": tls.url("/", "localhost")}).error
-    other_name = testing.run(HTTP, {"url": tls.url()}, egress=EgressGuard(trust=authority[0])).error
+    trusting = EgressGuard(trust=authority.file)
+    other_name = testing.run(HTTP, {"url": tls.url()}, egress=trusting).error
     for failed in (untrusted, other_name):
         assert failed is not None
         assert failed.code == "tls_not_trusted"
@@ -621,7 +484,7 @@ def test_certificates_are_checked_with_the_name(
 
 
 def test_the_name_is_kept_while_the_address_is_pinned(
-    tls: Server, authority: tuple[Path, ssl.SSLContext]
+    tls: Server, authority: Authority
 ) -> None:
     """The certificate is for localhost; DNS is asked once, and the answer is where it goes."""
     asked: list[str] = []
@@ -630,7 +493,7 @@ def test_the_name_is_kept_while_the_address_is_pinned(
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
 
-    guard = EgressGuard(trust=authority[0], resolve=resolve)
+    guard = EgressGuard(trust=authority.file, resolve=resolve)
     result = testing.run(HTTP, {"url": tls.url("/", "localhost")}, egress=guard)
     assert result.error is None
     assert asked == ["localhost"]
@@ -638,14 +501,14 @@ def test_the_name_is_kept_while_the_address_is_pinned(
 
 
 def test_downgrade_from_https_leaves_credentials_behind(
-    tls: Server, server: Server, authority: tuple[Path, ssl.SSLContext]
+    tls: Server, server: Server, authority: Authority
 ) -> None:
     tls.routes["/a"] = redirect(server.url("/b", "localhost"))
     result = testing.run(
         HTTP,
         {"url": tls.url("/a", "localhost")},
         secrets={"bearer_token": CANARY},
-        egress=EgressGuard(trust=authority[0]),
+        egress=EgressGuard(trust=authority.file),
     )
     assert result.outputs["status"] == 200
     assert "Authorization" not in server.seen[0].headers
@@ -666,7 +529,7 @@ def test_a_silent_tls_handshake_can_be_cancelled() -> None:
 
 
 def test_httpx_over_the_guard(
-    tls: Server, server: Server, authority: tuple[Path, ssl.SSLContext]
+    tls: Server, server: Server, authority: Authority
 ) -> None:
     """The transport that components with libraries of their own use."""
     import httpx
@@ -674,7 +537,7 @@ def test_httpx_over_the_guard(
     from app.components.http.exchange import Deadline
     from app.providers.errors import EgressRefused
 
-    guard = EgressGuard(trust=authority[0])
+    guard = EgressGuard(trust=authority.file)
     deadline = Deadline(testing.LocalCancellation(), 5)
     with httpx.Client(transport=guard.transport(deadline), trust_env=False) as client:
         answer = client.post(tls.url("/x", "localhost"), json={"a": 1})

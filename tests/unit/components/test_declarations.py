@@ -70,6 +70,8 @@ def test_ports_that_flows_rely_on() -> None:
         "body": "text",
         "json": "json",
         "ok": "boolean",
+        "headers": "json",
+        "items": "list",
     }
     inputs = ports(shown["http.request"]["inputs"])
     for name, kind in {

@@ -87,7 +87,7 @@ export class Catalog {
     const own = all.filter((port) => port.type !== "order");
     if (own.length <= ROOMY) return { ports: all, hidden: 0, foldable: false };
     const kinds = new Map((this.find(node.component)?.fields ?? []).map(({ name, kind }) => [name, kind]));
-    const usual = (port) => !port.field || port.required || OFTEN_WIRED.has(kinds.get(port.name));
+    const usual = (port) => !port.rare && (!port.field || port.required || OFTEN_WIRED.has(kinds.get(port.name)));
     const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
     const rare = own.filter((port) => !usual(port));
     const shown = [
@@ -100,10 +100,11 @@ export class Catalog {
     return { ports: shown, hidden: folded.length, foldable: folded.length > 0 };
   }
 
-  /** Fields that the configuration makes visible, in order. */
-  fields(node) {
+  /** Fields that the configuration, and the wires into `wired` (names), make visible, in order. */
+  fields(node, wired) {
     const item = this.find(node.component);
     return (item?.fields ?? []).filter((field) => {
+      if (field.visible_with && wired && !wired.has(field.visible_with) && !wired.has(field.name)) return false;
       const rule = field.visible_when;
       return !rule || rule.in.includes(fieldValue(item, node, rule.field));
     });

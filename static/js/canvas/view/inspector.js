@@ -56,7 +56,7 @@ export class Inspector {
       const other = edge.source.node === node.id ? edge.target : edge.source;
       return `${edge.id}>${document.nodes.get(other.node)?.label}.${other.port}`;
     });
-    const fields = catalog.fields(node).map((field) => field.name);
+    const fields = this.#fields(node).map((field) => field.name);
     return [node.id, node.component, this.tab, this.editor.readOnly, fields, ends].join("|");
   }
 
@@ -127,11 +127,16 @@ export class Inspector {
     const form = h("form", { class: "insp__body", autocomplete: "off", on: { submit: (event) => event.preventDefault() } });
     if (item?.help) form.append(h("p", { class: "field__help" }, item.help));
     if (!item) form.append(h("p", { class: "banner banner--warn" }, `The component ${node.component} isn't installed here. The node and its wires are kept as they are.`));
-    for (const field of this.editor.catalog.fields(node)) form.append(this.#field(node, field));
+    for (const field of this.#fields(node)) form.append(this.#field(node, field));
     form.append(this.#inputs(node), this.#outputs(node));
     if (item && this.editor.catalog.policies.length) form.append(policyFields(this, node));
     if (item?.handles_secrets) form.append(sealed());
     return form;
+  }
+
+  #fields(node) {
+    const { document, catalog } = this.editor;
+    return catalog.fields(node, new Set(wiresInto(document, node.id).map(({ target }) => target.port)));
   }
 
   #field(node, field) {

@@ -1,4 +1,4 @@
-"""Bodies: what is sent, and what is read with a limit that counts after decompression."""
+"""Answers' bodies, read with a limit that counts after decompression."""
 
 from __future__ import annotations
 
@@ -13,30 +13,6 @@ from app.components.errors import NodeError
 
 _NOT_TEXT: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"})
 _STEP: Final = 64 * 1024
-
-
-def write_body(body: Any, form: str) -> tuple[bytes | None, str | None]:
-    """Return the bytes to send and their content type; (None, None) without a body.
-
-    :param form: ``auto``, ``json`` or ``text``.
-    :raises NodeError: ``body_not_json``; doesn't quote the body.
-    """
-    if body is None or (body == "" and form != "text"):
-        return None, None
-    if isinstance(body, str) and form != "json":
-        return body.encode(), "text/plain; charset=utf-8"
-    if isinstance(body, str):
-        try:
-            json.loads(body)
-        except (ValueError, RecursionError) as error:
-            line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-            raise NodeError(
-                "body_not_json",
-                f"The body isn't JSON{line}. Correct it, or set the body format to text.",
-            ) from None
-        return body.encode(), "application/json"
-    kind = "text/plain; charset=utf-8" if form == "text" else "application/json"
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), kind
 
 
 def read_body(chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
