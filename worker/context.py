@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from app.components.errors import NodeError
 from app.components.expressions import Language
 from app.components.problems import Remedy
-from app.components.secret import Secret, SecretRef, open_for
+from app.components.secret import Secret, SecretRef, expose, open_for
 from app.ids import iso, utcnow
 from worker.cancellation import AttemptCancellation, RunCancellation
 from worker.errors import RuntimeRefused, RuntimeUnreachable
@@ -184,7 +184,7 @@ class NodeContext:
         """Say whether a secret is wired into ``port``."""
         return port in self._secrets
 
-    def reveal(self, port: str, destination: str) -> str:
+    def reveal(self, port: str, destination: str | Callable[[str], str]) -> str:
         """Return the plaintext of the secret on ``port``, for one destination only.
 
         :raises NodeError: ``secret_host_denied``; ``secret_not_wired``.
@@ -286,6 +286,16 @@ class NodeContext:
         made = Secret.derived(value, parents)
         self._register(value, made.names, made.refs[0].version if made.refs else None)
         return made
+
+    def combine(self, make: Callable[[Mapping[str, str]], str], *ports: str) -> Secret:
+        """Make a secret of what ``make`` returns for the plaintexts on ``ports``.
+
+        :raises NodeError: what ``make`` raises, and :meth:`derive`; ``secret_too_long``.
+        """
+        value = make({port: expose(self._secret(port)) for port in ports})
+        if len(value.encode("utf-8", "surrogatepass")) > _MAX_VALUE:
+            raise NodeError("secret_too_long", "The secret that was made is longer than 64 KiB.")
+        return self.derive(value, *ports)
 
     def _secret(self, port: str) -> Secret:
         secret = self._secrets.get(port)

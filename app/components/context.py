@@ -109,11 +109,12 @@ class Context(Protocol):
     def has_secret(self, port: str) -> bool:
         """Say whether a secret is wired into ``port``."""
 
-    def reveal(self, port: str, destination: str) -> str:
+    def reveal(self, port: str, destination: str | Callable[[str], str]) -> str:
         """Return the plaintext of the secret on ``port``, for one destination only.
 
         :param destination: ``https://host:port`` that it is about to be sent to, or ``local``.
-            Ask again after every redirect.
+            Ask again after every redirect. For a secret that names its own place (a database's
+            address), a function that reads the place out of it.
         :raises NodeError: ``secret_host_denied``; ``secret_not_wired``.
         """
 
@@ -148,4 +149,14 @@ class Context(Protocol):
         """Make a secret of a value built from the secrets on ``ports``.
 
         The masker knows it from here on; it may go only where all of its parents may.
+        """
+
+    def combine(self, make: Callable[[Mapping[str, str]], str], *ports: str) -> Secret:
+        """Make a secret of what ``make`` returns for the plaintexts on ``ports``.
+
+        They go nowhere, so no destination is asked for: the result is bound to where all of its
+        parents may go, and the masker knows it before anything else does. ``make`` keeps nothing,
+        logs nothing and quotes nothing in what it raises.
+
+        :param make: gets the plaintexts by port.
         """

@@ -20,6 +20,8 @@ BUILTINS: Final[Mapping[str, str]] = {
     "aws.secrets_manager.fetch": "app.components.builtins.aws_fetch:AwsSecretsManagerFetch",
     "vault.kv.fetch": "app.components.builtins.vault_fetch:VaultKvFetch",
     "env.fetch": "app.components.builtins.env_fetch:EnvFetch",
+    "secret.field": "app.components.builtins.secret_field:SecretField",
+    "secret.template": "app.components.builtins.secret_template:SecretTemplate",
     "http.request": "app.components.builtins.http_request:HttpRequest",
     "control.condition": "app.components.builtins.control_condition:Condition",
     "control.merge": "app.components.builtins.control_merge:Merge",
@@ -29,6 +31,8 @@ BUILTINS: Final[Mapping[str, str]] = {
     "data.json_query": "app.components.builtins.data_json_query:JsonQuery",
     "data.template": "app.components.builtins.data_template:Template",
     "text.template": "app.components.builtins.text_template:TextTemplate",
+    "crypto.hmac": "app.components.builtins.crypto_hmac:Hmac",
+    "crypto.hash": "app.components.builtins.crypto_hash:Hash",
     "output.log": "app.components.builtins.output_log:Log",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -125,13 +125,15 @@ def expose(secret: Secret) -> str:
     return value
 
 
-def open_for(secret: Secret, port: str, destination: str) -> str:
+def open_for(secret: Secret, port: str, destination: str | Callable[[str], str]) -> str:
     """Return the plaintext for one destination: what every ``Context.reveal`` does last.
 
     :param port: the input that it came in by, for the message.
-    :param destination: ``https://host:port``, or ``local``.
+    :param destination: ``https://host:port``, or ``local``; or what reads it out of the plaintext.
     :raises NodeError: ``secret_host_denied``, when its ``allowed_hosts`` don't name it.
     """
+    if callable(destination):
+        destination = destination(expose(secret))
     if not secret.may_go_to(destination):
         where = "inside a node" if destination == "local" else f"to {destination}"
         raise NodeError(

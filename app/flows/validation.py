@@ -191,7 +191,8 @@ def _structured_into_text(
     """Yield a problem where a whole JSON secret goes to an input that takes one text."""
     for edge in graph.into[node.id]:
         source = graph.by_id[edge.source.node]
-        if source.component != SECRET_FETCH or source.config.get("outputFormat") != "json":
+        # Whatever hands a secret over whole calls that setting so.
+        if source.config.get("outputFormat") != "json":
             continue
         port = component.input_ports().get(edge.target.port)
         if port is None or port.type is not PortType.SECRET or port.structured:

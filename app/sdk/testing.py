@@ -154,10 +154,12 @@ class LocalContext:
         """Say whether a secret is wired into ``port``."""
         return port in self.secrets
 
-    def reveal(self, port: str, destination: str) -> str:
+    def reveal(self, port: str, destination: str | Callable[[str], str]) -> str:
         """Open a secret for one destination."""
         if port not in self.secrets:
             raise NodeError("secret_not_wired", f"No secret is wired into {port}.")
+        if callable(destination):
+            destination = destination(expose(self.secrets[port]))
         value = open_for(self.secrets[port], port, destination)
         self.revealed.append((port, destination))
         return value
@@ -195,6 +197,13 @@ class LocalContext:
         made = Secret.derived(value, [self.secrets[port] for port in ports])
         self.known.append(made)
         return made
+
+    def combine(self, make: Callable[[Mapping[str, str]], str], *ports: str) -> Secret:
+        """Make a secret of the plaintexts on ``ports``."""
+        for port in ports:
+            if port not in self.secrets:
+                raise NodeError("secret_not_wired", f"No secret is wired into {port}.")
+        return self.derive(make({port: expose(self.secrets[port]) for port in ports}), *ports)
 
 
 def make_secret(

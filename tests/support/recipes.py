@@ -25,6 +25,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "trigger.schedule": {"cron": "0 0 1 1 *"},
     "control.delay": {"seconds": 0.01},
     "data.json_query": {"query": "@"},
+    "secret.field": {"path": "user"},
+    "secret.template": {"template": "Basic {{secret}}-{{secret|url}}-{{secret|json}}-"
+                                    "{{secret|base64}}-{{secret_2}}-{{secret_3}}-{{secret_4}}"},
     "data.template": {"template": "{{ values }} {% for one in values %}{{ one }}{% endfor %}"},
     "text.template": {"template": "{{values}}"},
 }
@@ -35,6 +38,10 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
     "data.template": [{"template": "{{ values.a.b.c }}"}, {"template": "{% if %}"},
                       {"template": "{{ values['all'] / 0 }}"}],
     "text.template": [{"template": "{{nothing}}"}],
+    "secret.field": [{"path": "nothing.0"}, {"path": "user.name"}, {"outputFormat": "json"}],
+    "secret.template": [{"template": "{{secret}} {{nothing}}"}, {"outputFormat": "json"}],
+    "crypto.hmac": [{"key_format": "hex"}, {"key_format": "base64"}],
+    "crypto.hash": [{"algorithm": "scrypt", "salt": "short"}],
     "control.condition": [{"operator": "greater", "compare_to": "x"}],
     "data.set": [{"remove": "[["}],
 }

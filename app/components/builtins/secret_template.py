@@ -1,0 +1,126 @@
+"""``secret.template``: a text with secret parts, which is a secret itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from pydantic import JsonValue, field_validator
+
+from app.components.context import Context
+from app.components.declaration import Component, ComponentConfig, config_words, field
+from app.components.errors import NodeError
+from app.components.ports import Port, PortType
+
+_PLACE: Final = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|\s*([^{}|]*?)\s*)?\}\}")
+_PORTS: Final = ("secret", "secret_2", "secret_3", "secret_4")
+_SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
+    "url": lambda text: quote(text, safe=""),
+    "json": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "base64": lambda text: base64.b64encode(text.encode("utf-8", "surrogatepass")).decode(),
+}
+
+
+class SecretTemplateConfig(ComponentConfig):
+    """The text, and what of it is no secret."""
+
+    template: str = field(
+        label="Template",
+        kind="multiline",
+        help="Text with places: {{secret}} to {{secret_4}} for the wired secrets, {{name}} for a "
+        "value of Values. Written {{secret|url}}, {{secret|json}} or {{secret|base64}}, a place is "
+        "filled the way that addresses, JSON texts and Basic credentials need it.",
+        placeholder="postgresql://app:{{secret|url}}@db.example.com:5432/shop",
+        wirable=False,
+        min_length=1,
+        max_length=20_000,
+    )
+    values: dict[str, JsonValue] = field(
+        {},
+        label="Values",
+        kind="key_value",
+        help="What fills the other places: plain texts and numbers.",
+        note="is plain data; wire secrets into Secret to Secret 4",
+    )
+    output_format: Literal["raw", "json"] = field(
+        "raw",
+        alias="outputFormat",
+        label="Output format",
+        kind="select",
+        choices=(("raw", "Raw text"), ("json", "JSON")),
+        help="JSON for credentials with several fields: the filled text has to be JSON then.",
+        wirable=False,
+    )
+
+    @field_validator("template")
+    @classmethod
+    def _places_can_be_filled(cls, template: str) -> str:
+        places = _PLACE.findall(template)
+        if any(spelling and spelling not in _SPELLINGS for _, spelling in places):
+            raise config_words("has a place with a spelling other than url, json and base64")
+        if not any(name in _PORTS for name, _ in places):
+            raise config_words("has no place for a secret, such as {{secret}}")
+        return template
+
+
+class SecretTemplate(Component):
+    """Fills the places of a text with secrets."""
+
+    name = "secret.template"
+    title = "Secret Template"
+    help = (
+        "Makes one secret of a text and the secrets in it: a database's address, a header with two "
+        "keys, JSON credentials. The whole text is a secret from then on: masked, and sent only "
+        "where all of its secrets may go. Example: postgresql://app:{{secret|url}}@db:5432/shop."
+    )
+    category = "secret"
+    icon = "braces"
+    summary = "{template}"
+    handles_secrets = True
+    Config = SecretTemplateConfig
+    inputs = (
+        Port("secret", PortType.SECRET, "Secret", required=True, help="Fills {{secret}}."),
+        *(
+            Port(name, PortType.SECRET, f"Secret {number}", help=f"Fills {{{{{name}}}}}.")
+            for number, name in enumerate(_PORTS[1:], start=2)
+        ),
+    )
+    outputs = (Port("value", PortType.SECRET, "Value", help="The filled text, as a secret."),)
+
+    def run(self, context: Context) -> Mapping[str, Any]:
+        """Return the filled text as a secret.
+
+        :raises NodeError: ``template_value_missing``, ``secret_not_wired``, ``secret_not_json``.
+        """
+        named = {name for name, _ in _PLACE.findall(context.config.template)}
+        ports = [port for port in _PORTS if port in named]
+
+        def fill(secrets: Mapping[str, str]) -> str:
+            return _fill(context.config.template, {**context.config.values, **secrets})
+
+        made = context.combine(fill, *ports)
+        if context.config.output_format == "json":
+            made = made.as_structured()
+        return {"value": made}
+
+
+def _fill(template: str, values: Mapping[str, Any]) -> str:
+    """Substitute once: what stands in a value is never read as a place."""
+
+    def found(place: re.Match[str]) -> str:
+        name = place[1]
+        if name not in values:
+            raise NodeError(
+                "template_value_missing",
+                f"The template names {{{{{name}}}}}, and neither Values nor a secret input is "
+                "called that. Add it to Values, or take it out of the template.",
+            )
+        value = values[name]
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return _SPELLINGS[place[2]](text) if place[2] else text
+
+    return _PLACE.sub(found, template)
