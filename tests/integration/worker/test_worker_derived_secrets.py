@@ -1,4 +1,4 @@
-"""Secrets made of secrets in a run's real process: masked before all else, bound like their parts."""
+"""Secrets made of secrets in a real run: masked before all else, bound like their parts."""
 
 from __future__ import annotations
 
