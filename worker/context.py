@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -71,6 +71,7 @@ class RunScope:
         raises.
     :param guard: makes the egress guard when the first node asks for it.
     :param expressions: evaluates what users wrote.
+    :param values: of inputs that no wire brings, where a node runs alone: by node and input.
     :param leaks_fail: whether a node fails whose outputs held secrets, which are masked anyway.
     """
 
@@ -86,6 +87,7 @@ class RunScope:
     external: ExternalDoor
     expressions: Expressions | None = None
     leaks_fail: bool = False
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class WorkerLog:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from app.components.binding import bind, convert
 from app.components.declaration import Component
 from app.components.errors import NodeCancelled, NodeError
-from app.components.ports import PortType
+from app.components.ports import Port, PortType
 from app.components.problems import Problem
 from app.components.secret import Secret
 from app.flows.graph import Node
@@ -281,12 +281,14 @@ class NodeRunner:
                     "secret_into_plain",
                     f"{where} takes no secrets. Remove the wire from {value.names}.",
                 )
-            if port.name in fields:
-                found.fields[port.name] = value
-            elif port.multiple:
-                found.plain.setdefault(port.name, []).append(convert(value, port.type, where))
-            else:
-                found.plain[port.name] = convert(value, port.type, where)
+            _take(found, port, port.name in fields, value, where)
+        for name, value in self._scope.values.get(step.node.id, _NOTHING).items():
+            port = ports.get(name)
+            if port is None or port.type in (PortType.SECRET, PortType.ORDER):
+                continue
+            several = value if port.multiple and isinstance(value, list) else [value]
+            for each in several:
+                _take(found, port, name in fields, each, f"{label}.{name}")
         for port in component.inputs:
             if port.required and port.name not in found.plain and port.name not in found.secrets:
                 raise NodeError("required_input_missing", f"{label} needs {port.label}. Wire it.")
@@ -378,6 +380,15 @@ class NodeRunner:
             f"{label} stopped on an error that its component didn't expect ({message[:500]}). "
             "The traceback is in the run's log.", node=node_id,
         )
+
+
+def _take(found: _Inputs, port: Port, is_field: bool, value: Any, where: str) -> None:
+    if is_field:
+        found.fields[port.name] = value
+    elif port.multiple:
+        found.plain.setdefault(port.name, []).append(convert(value, port.type, where))
+    else:
+        found.plain[port.name] = convert(value, port.type, where)
 
 
 def external_of(component: Component, node: Node) -> External | None:

@@ -167,6 +167,7 @@ class Run:
                 tuple(self._reach.get("worker_secrets") or ()),
             ),
             expressions=expressions,
+            values=self._plan.get("values") or {},
             leaks_fail=(self._plan.get("settings") or {}).get("on_prevented_leak") == "fail_node",
         )
         try:

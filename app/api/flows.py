@@ -204,16 +204,22 @@ def list_flow_triggers(flow_id: str) -> Response:
 @operation(scope=Scope.RUNS_MANAGE, body=RunStart, query=RunWait, answer=RunOut, status=202,
            early=200, errors=(404, 409, 423, 429, 503))
 def start_run(flow_id: str, query_data: RunWait, json_data: RunStart) -> Response:
-    """Start a run; it goes on after this answer, unless `wait` lets it end before."""
+    """Start a run of a flow, or of one `node`; the answer comes before its end, but for `wait`."""
     actor = current_actor()
     held = services()
     if query_data.wait:
         actor.require(Scope.RUNS_READ)
     with held.waiters.listening(query_data.wait) as until_over:
         with unit_of_work(held.db, actor) as session:
-            view = runs_service.start_run(
-                session, actor, flow_id, inputs=json_data.inputs, version=json_data.version
-            )
+            inputs, version = json_data.inputs, json_data.version
+            if json_data.node is None:
+                view = runs_service.start_run(
+                    session, actor, flow_id, inputs=inputs, version=version
+                )
+            else:
+                view = runs_service.start_node(
+                    session, actor, flow_id, json_data.node, inputs=inputs, version=version
+                )
             environment = accounts.get_environment(session, actor.environment_id).name
         # After the commit: a worker that is quick must find the run. A queue that doesn't answer
         # is no failure, because the reaper puts the job in later.

@@ -205,7 +205,12 @@ class RunStart(Body):
     """A run to start."""
 
     inputs: dict[str, Any] | None = Field(
-        None, description="What the flow's Manual Trigger asks for, by name."
+        None, description="What the flow's Manual Trigger asks for, by name; with `node`, values "
+        "of its inputs by name: those left out are taken from the last run.",
+    )
+    node: Text | None = Field(
+        None, max_length=128,
+        description="Run this node alone, with what brings it its secrets.",
     )
     version: int | Literal["draft", "active"] | None = Field(
         None, description="By default the active version, else the draft."
@@ -260,6 +265,10 @@ class NodeOut(Answer):
     started_at: Moment | None
     finished_at: Moment | None
     outputs: dict[str, Any] | None
+    output_masks: dict[str, Any] = Field(
+        description="By output: which secret stands where in it, as `path`, `offset`, `secret` "
+        "and `version`; `key` says that the last key of the path holds it.",
+    )
     problem: ProblemOut | None
 
 

@@ -75,18 +75,6 @@ def external_references(graph: Graph, registry: Registry) -> list[ExternalRefere
     return found
 
 
-def part_to_check(graph: Graph, node: str) -> Graph:
-    """Return a node, and the Secret Fetches that its credentials come straight from."""
-    edges = tuple(
-        edge
-        for edge in graph.into.get(node, ())
-        if graph.by_id[edge.source.node].component == SECRET_FETCH
-    )
-    sources = {edge.source.node for edge in edges}
-    nodes = tuple(one for one in graph.nodes if one.id == node or one.id in sources)
-    return Graph(nodes, edges)
-
-
 def external_denied(reference: ExternalReference) -> Problem:
     """Return the finding that who runs the flow may not use secrets, in Secret Fetch's words."""
     return Problem(

@@ -24,6 +24,7 @@ from app.components.registry import registry
 from app.errors import NotFound
 from app.flows.graph import Graph
 from app.flows.models import Flow, FlowVersion
+from app.flows.parts import part_of_one, part_to_check
 from app.flows.rows import read_version
 from app.flows.settings import FlowSettings, find_settings
 from app.flows.validation import (
@@ -31,7 +32,6 @@ from app.flows.validation import (
     external_denied,
     external_references,
     fetched_references,
-    part_to_check,
 )
 from app.ids import is_id, new_id, utcnow
 from app.keys.sealed import Tampered
@@ -42,6 +42,7 @@ from app.runs.events import append_own, set_node
 from app.runs.models import Run, RunClaim, Worker
 from app.runs.notices import note_failure
 from app.runs.reach import Reach, reach_of
+from app.runs.single import KIND
 from app.runs.states import RunState
 from app.vault.grants import add_grant
 from app.vault.lookup import Resolved
@@ -81,6 +82,18 @@ class Claimed:
     settings: FlowSettings | None = None
     environment: Environment | None = None
     reach: Reach | None = None
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the run is started with, as triggers pass it on."""
+        if self.run.trigger.get("kind") != KIND:
+            return self.run.inputs
+        return dict(self.run.inputs.get(self.run.trigger["node"], {}))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """By node and input: what stands for wires, where one node runs alone."""
+        return self.run.inputs if self.run.trigger.get("kind") == KIND else {}
 
 
 def claim_run(
@@ -124,8 +137,7 @@ def claim_run(
             flow = session.get_one(Flow, run.flow_id)
             graph, settings = read_version(version)
             check_context(run)
-            if run.trigger.get("kind") == "check" and run.trigger.get("node"):
-                graph = part_to_check(graph, run.trigger["node"])
+            graph = _part(run, graph)
             references = fetched_references(graph)
             external = external_references(graph, registry())
             scopes = _scopes(session, run) if references or external else ()
@@ -157,6 +169,16 @@ def claim_run(
         "running", run, claim, graph.to_document(), grants, flow, version.number, settings,
         session.get_one(Environment, run.environment_id), reach,
     )
+
+
+def _part(run: Run, graph: Graph) -> Graph:
+    """Return what of the graph a run executes: all of it, but for runs of one node."""
+    node = run.trigger.get("node")
+    if node is None or run.trigger.get("kind") not in ("check", KIND):
+        return graph
+    if run.trigger["kind"] == "check":
+        return part_to_check(graph, node)
+    return part_of_one(graph, run.trigger["part"], node, run.inputs.get(node, ()))
 
 
 def may_use_unfrozen(session: Session, run: Run) -> bool:

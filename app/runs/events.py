@@ -47,7 +47,7 @@ def _put(dialect: Any, *columns: str) -> Any:
 
 
 _NODES = {
-    name: (_put(dialect), _put(dialect, "finished_at", "outputs", "problem"))
+    name: (_put(dialect), _put(dialect, "finished_at", "outputs", "output_masks", "problem"))
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 """By database: for nodes that began, and for nodes that ended."""
@@ -129,7 +129,8 @@ def set_node(
     session.add(
         RunNode(
             run_id=run_id, node=node, state=state, attempt=1, started_at=None,
-            finished_at=utcnow(), outputs=None, problem=dict(problem) if problem else None,
+            finished_at=utcnow(), outputs=None, output_masks=None,
+            problem=dict(problem) if problem else None,
         )
     )
 
@@ -144,7 +145,7 @@ def _apply_to_nodes(session: Session, run_id: str, events: Sequence[Mapping[str,
         row = rows.setdefault(
             node,
             {"run_id": run_id, "node": node, "started_at": None, "finished_at": None,
-             "outputs": None, "problem": None},
+             "outputs": None, "output_masks": None, "problem": None},
         )
         row.update(state=state, attempt=event["attempt"])
         if state == "running":
@@ -153,6 +154,7 @@ def _apply_to_nodes(session: Session, run_id: str, events: Sequence[Mapping[str,
             ended.add(node)
             row["finished_at"] = event["at"]
             row["outputs"] = event["data"].get("outputs")
+            row["output_masks"] = event["data"].get("output_masks")
             row["problem"] = event["data"].get("problem")
     connection = session.connection()
     begin, end = _NODES[connection.dialect.name]
@@ -205,8 +207,24 @@ def _check_node(data: Mapping[str, Any]) -> None:
         raise _invalid("a node's “state” is a text")
     if not isinstance(data.get("outputs"), dict | None):
         raise _invalid("a node's “outputs” are an object by port, or null")
+    places = data.get("output_masks")
+    if places is not None and not (
+        isinstance(places, dict) and all(_are_places(found) for found in places.values())
+    ):
+        raise _invalid("“output_masks” say by output where which secret stands")
     if data.get("problem") is not None:
         read_problem(data["problem"])
+
+
+def _are_places(found: object) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(one, dict)
+        and type(one.get("offset")) is int
+        and isinstance(one.get("secret"), str)
+        and isinstance(one.get("path"), list)
+        and all(type(step) in (int, str) for step in one["path"])
+        for one in found
+    )
 
 
 def read_problem(problem: object) -> dict[str, Any]:

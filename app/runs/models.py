@@ -86,7 +86,10 @@ class RunClaim(Sealed, Base):
 
 
 class RunNode(Base):
-    """What became of a node; nodes without a row have not begun."""
+    """What became of a node; nodes without a row have not begun.
+
+    :ivar output_masks: by output: which secret stands where in it, as the worker's event says.
+    """
 
     __tablename__ = "run_nodes"
 
@@ -97,6 +100,7 @@ class RunNode(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     outputs: Mapped[dict[str, Any] | None]
+    output_masks: Mapped[dict[str, Any] | None]
     problem: Mapped[dict[str, Any] | None]
 
 

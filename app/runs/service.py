@@ -13,16 +13,18 @@ from app.errors import Conflict, Invalid
 from app.flows.models import Flow, FlowVersion
 from app.ids import utcnow
 from app.paging import Page, check_limit, decode_cursor, encode_cursor
+from app.runs.again import rerun
 from app.runs.events import append_own
 from app.runs.models import Run, RunEvent, RunNode
 from app.runs.rows import get_row
-from app.runs.starting import rerun, start_check, start_run
+from app.runs.single import start_node
+from app.runs.starting import start_check, start_run
 from app.runs.states import TERMINAL, RunState
 from app.runs.views import EventView, NodeView, RunView, view_event, view_run
 
 __all__ = [
     "EventView", "NodeView", "RunView", "cancel_run", "get_run", "get_state", "list_events",
-    "list_runs", "rerun", "start_check", "start_run",
+    "list_runs", "rerun", "start_check", "start_node", "start_run",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Starting runs: for a person, a program, a trigger; anew, and again."""
+"""Starting runs: for a person, a program, a trigger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -31,9 +30,12 @@ from app.runs.concurrency import admit, overlap, refuse_full
 from app.runs.context import hash_context
 from app.runs.events import append_own
 from app.runs.models import Run
-from app.runs.rows import get_row
 from app.runs.states import RunState
 from app.runs.views import RunView, view_run
+
+# Credentials typed into fields are a matter of activation; what is active goes on.
+PASSING = UNRESOLVED | {CREDENTIAL}
+"""Problems that don't keep a run from starting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,42 +79,9 @@ def start_run(
         each input, or ``inputs_too_large``.
     :raises Locked: ``frozen``.
     """
-    start = _ready(session, actor, flow_id, version)
+    start = ready(session, actor, flow_id, version)
     given = check_inputs(start.graph, inputs or {})
     return accept(session, actor, start, given, trigger_of(actor))
-
-
-def rerun(
-    session: Session,
-    actor: Actor,
-    run_id: str,
-    *,
-    inputs: Mapping[str, Any] | None = None,
-    version: int | str | None = None,
-) -> RunView:
-    """Run a flow again, for the actor, with a run's inputs or with others.
-
-    A run of a draft runs the draft as it is now, a run of a version the active version of now, so
-    that what was mended since takes effect.
-
-    :param version: as for :func:`start_run`, to choose otherwise.
-    :raises Denied: the actor lacks ``runs:manage``.
-    :raises NotFound: there is no such run here, or its flow was deleted.
-    :raises Invalid: as for :func:`start_run`.
-    :raises Locked: ``frozen``.
-    """
-    actor.require(Scope.RUNS_MANAGE)
-    before = get_row(session, actor, run_id)
-    if version is None:
-        number = session.get_one(FlowVersion, before.flow_version_id).number
-        version = "draft" if number is None else _active_or(session, before.flow_id, number)
-    start = _ready(session, actor, before.flow_id, version)
-    # What a trigger brought is not what the form asks for; unchanged, it was taken once already.
-    given = dict(before.inputs) if inputs is None else check_inputs(start.graph, inputs)
-    trigger = {**trigger_of(actor), "rerun_of": before.id}
-    if "node" in before.trigger:
-        trigger["node"] = before.trigger["node"]
-    return accept(session, actor, start, given, trigger)
 
 
 def start_check(session: Session, actor: Actor, flow_id: str, node: str) -> RunView:
@@ -137,7 +106,7 @@ def start_check(session: Session, actor: Actor, flow_id: str, node: str) -> RunV
             "This node fetches no secret from an external manager, or doesn't name one yet.",
         )
     start = Start(flow, snapshot, graph)
-    _refuse_protected(session, actor, start)
+    refuse_protected(session, actor, graph, "a draft that uses secrets")
     trigger = {"kind": "check", "by": actor.name, "node": node}
     return accept(session, actor, start, {}, trigger)
 
@@ -185,29 +154,31 @@ def trigger_of(actor: Actor) -> dict[str, Any]:
     return {"kind": "manual" if actor.kind == "session" else "api", "by": actor.name}
 
 
-def _ready(session: Session, actor: Actor, flow_id: str, version: int | str | None) -> Start:
+def ready(session: Session, actor: Actor, flow_id: str, version: int | str | None) -> Start:
+    """Return what a run of a flow by hand executes; raises as :func:`start_run` does."""
     actor.require(Scope.RUNS_MANAGE)
     refuse_frozen(session, actor.environment_id)
     flow, snapshot = version_to_run(session, actor, flow_id, version)
     start = read_start(session, actor, flow, snapshot)
-    _refuse_protected(session, actor, start)
+    if snapshot.number is None:
+        refuse_protected(session, actor, start.graph, "a draft that uses secrets")
     return start
 
 
-def _refuse_protected(session: Session, actor: Actor, start: Start) -> None:
-    """Refuse to run what nobody activated where that could use a secret.
+def refuse_protected(session: Session, actor: Actor, graph: Graph, what: str) -> None:
+    """Refuse to run what nobody activated as it is, where that could use a secret.
 
+    :param what: is to be run, for the message.
     :raises Locked: ``environment_protected``.
     """
-    used = secret_references(start.graph) or external_references(start.graph, registry())
-    if start.version.number is not None or not used:
+    if not secret_references(graph) and not external_references(graph, registry()):
         return
     environment = get_environment(session, actor.environment_id)
     if environment.protected:
         raise Locked(
             "environment_protected",
-            f"Environment {environment.name} is protected: what uses secrets runs here only once "
-            "it is activated. Activate the flow, or run the draft in another environment.",
+            f"Environment {environment.name} is protected, so {what} doesn't run here. Activate "
+            "the flow and run it whole, or work in another environment.",
         )
 
 
@@ -218,22 +189,16 @@ def read_start(session: Session, actor: Actor, flow: Flow, snapshot: FlowVersion
     """
     graph = parse_graph(snapshot.graph)
     problems = problems_of(session, actor, graph, flow.id)
-    # Credentials typed into fields are a matter of activation; what is active goes on.
-    passing = UNRESOLVED | {CREDENTIAL}
-    blocking = [p for p in problems if p.severity == "error" and p.code not in passing]
+    blocking = [p for p in problems if p.severity == "error" and p.code not in PASSING]
     if blocking:
-        raise _unfinished(flow, blocking)
+        raise unfinished(flow, blocking)
     if not graph.nodes:
         raise Invalid("flow_empty", f"Flow {flow.name} has no nodes yet. Add one, then run it.")
     return Start(flow, snapshot, graph)
 
 
-def _active_or(session: Session, flow_id: str, number: int) -> int:
-    active = session.scalar(select(Flow.active_version).where(Flow.id == flow_id))
-    return active if active is not None else number
-
-
-def _unfinished(flow: Flow, problems: list[Problem]) -> Invalid:
+def unfinished(flow: Flow, problems: list[Problem]) -> Invalid:
+    """Return the refusal that lists what keeps a flow from running."""
     count = len(problems)
     return Invalid(
         "flow_has_problems",

@@ -13,7 +13,11 @@ from app.runs.states import TERMINAL, RunState
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """What became of a node."""
+    """What became of a node.
+
+    :ivar output_masks: by output, which secret stands where in it: ``path``, ``offset``,
+        ``secret``, ``version``, and ``key`` where it is the path's last key that holds it.
+    """
 
     id: str
     state: str
@@ -22,6 +26,7 @@ class NodeView:
     finished_at: datetime | None
     outputs: dict[str, Any] | None
     problem: dict[str, Any] | None
+    output_masks: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class RunView:
     """A run and its nodes.
 
     :ivar flow_version: None for a run of a draft.
+    :ivar nodes: what it executes: of one node's run, the part that runs along.
     :ivar graph: the snapshot that it executes.
     """
 
@@ -77,6 +83,7 @@ def view_run(
     are ``skipped``, and one that was running has ended with the run: nobody writes rows for those.
     """
     rows = {row.node: row for row in nodes}
+    part = run.trigger.get("part")
     return RunView(
         id=run.id,
         flow_id=run.flow_id,
@@ -90,7 +97,9 @@ def view_run(
         trigger=run.trigger,
         inputs=run.inputs,
         nodes=[
-            _view_node(run, node["id"], rows.get(node["id"])) for node in graph.get("nodes", ())
+            _view_node(run, node["id"], rows.get(node["id"]))
+            for node in graph.get("nodes", ())
+            if part is None or node["id"] in part
         ],
         graph=dict(graph),
         last_seq=run.last_seq,
@@ -109,11 +118,12 @@ def view_event(event: RunEvent) -> EventView:
 def _view_node(run: Run, node_id: str, row: RunNode | None) -> NodeView:
     if row is None:
         state = "skipped" if run.state in TERMINAL else "queued"
-        return NodeView(node_id, state, 1, None, None, None, None)
+        return NodeView(node_id, state, 1, None, None, None, None, {})
     state, finished_at = row.state, row.finished_at
     if state == "running" and run.state in TERMINAL:
         state = "cancelled" if run.state == RunState.CANCELLED else "failed"
         finished_at = run.finished_at
     return NodeView(
-        node_id, state, row.attempt, row.started_at, finished_at, row.outputs, row.problem
+        node_id, state, row.attempt, row.started_at, finished_at, row.outputs, row.problem,
+        row.output_masks or {},
     )

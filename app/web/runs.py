@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,7 @@ from app.flows.names import map_flow_names
 from app.runs import log, service
 from app.web.findings import as_mapping, panels, split_sentence
 from app.web.hx import go, render, wants_partial
+from app.web.masked import Part, output_parts
 from app.web.pages import pages
 from app.web.run_log import LINES, name_nodes, read_place
 from app.web.timeline import Work, timeline
@@ -32,9 +32,9 @@ _TABS = (
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A node's output as it is shown: text, or the secret that stands behind a mask."""
+    """A node's output as it is shown: a secret that it passes on, or text with its masks."""
 
-    text: str = ""
+    parts: tuple[Part, ...] = ()
     secret: str | None = None
     version: int | None = None
 
@@ -137,13 +137,16 @@ def _node_row(node: Any, drawn: Mapping[str, Any], labels: Mapping[str, str]) ->
     return NodeRow(
         node.id, labels.get(node.id, node.id), str(drawn.get("component", "")), node.state,
         node.attempt, node.started_at, node.finished_at,
-        {port: _output(value) for port, value in (node.outputs or {}).items()}, problem,
+        {
+            port: _output(value, node.output_masks.get(port, ()))
+            for port, value in (node.outputs or {}).items()
+        },
+        problem,
     )
 
 
-def _output(value: Any) -> Output:
+def _output(value: Any, masks: Iterable[Mapping[str, Any]]) -> Output:
     """Draw an output: a secret port's placeholder becomes a mask, the rest is cut to a line."""
     if isinstance(value, Mapping) and set(value) == {"secret", "version"}:
         return Output(secret=str(value["secret"]), version=value["version"])
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Output(text=text if len(text) <= 200 else text[:200] + "…")
+    return Output(tuple(output_parts(value, masks, longest=200)))

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { durationText, lineOf, maskLabel, segments } from "../../static/js/canvas/state/log.js";
+import { outputSegments } from "../../static/js/canvas/state/masks.js";
 import { RunState, timeline } from "../../static/js/canvas/state/run.js";
 
 const AT = Date.parse("2026-01-01T10:00:00Z");
@@ -93,4 +94,29 @@ test("the timeline's bars are parts of the whole", () => {
 test("a line without a level is information, and spans are no lines", () => {
   assert.equal(lineOf({ seq: 1, at: at(0), type: "log", text: "x" }, null, new Map()).level, "info");
   assert.equal(lineOf(event(1, { type: "span", text: "x" }), null, new Map()), null);
+});
+
+test("a mask is found behind characters that take two units", () => {
+  const masks = [{ offset: 2, secret: "echo", version: 1 }];
+  assert.deepEqual(segments("😀 ***", masks), [{ text: "😀 " }, { mask: { name: "echo", version: 1 } }]);
+});
+
+test("outputs name what stood where, at any depth, in keys, and in what was cut", () => {
+  const place = (path, offset = 0, more = {}) => ({ path, offset, secret: "echo", version: 1, ...more });
+  const chip = { mask: { name: "echo", version: 1 } };
+  assert.deepEqual(outputSegments("Bearer ***", [place([], 7)]), [{ text: "Bearer " }, chip]);
+  const drawn = outputSegments({ a: { b: "x *** ***" }, "***": [1] }, [place(["a", "b"], 2), place(["a", "b"], 6), place(["***"], 0, { key: true })]);
+  assert.deepEqual(drawn.filter((part) => "mask" in part), [chip, chip, chip]);
+  assert.equal(drawn.map((part) => part.text ?? "***").join(""), JSON.stringify({ a: { b: "x *** ***" }, "***": [1] }, null, 2));
+  assert.deepEqual(outputSegments({ preview: "a ***", characters: 9, truncated: true }, [place(["preview"], 2)]), [{ text: "a " }, chip, { text: "… (9 characters)" }]);
+  const nowhere = outputSegments({ a: "***" }, [place(["b"]), place(["a"], 9), place([], 3)]);
+  assert.deepEqual(nowhere.filter((part) => "mask" in part), [{ mask: null }]);
+  assert.equal(outputSegments("x".repeat(5000)).at(-1).text, "…");
+});
+
+test("a run of one node leaves the others as they are", () => {
+  const run = new RunState("r");
+  run.merge({ state: "succeeded", trigger: { kind: "node", part: ["a"] }, nodes: [{ id: "a", state: "succeeded", outputs: { x: "***" }, output_masks: { x: [] } }] });
+  assert.deepEqual(["a", "b"].map((id) => run.shown(id)), ["succeeded", "idle"]);
+  assert.deepEqual(run.nodes.get("a").outputMasks, { x: [] });
 });

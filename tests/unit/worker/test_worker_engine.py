@@ -128,6 +128,7 @@ class World:
             None if deadline is None else time.monotonic() + deadline)
         self.value: str | Exception = CANARY
         self.leaks_fail = False
+        self.values: dict[str, dict[str, Any]] = {}
         self.fetched: list[tuple[str, int]] = []
         self.lock = threading.Lock()
 
@@ -151,7 +152,7 @@ class World:
             "run", {}, {node: Grant(node, "id", "tok", 2, ("h:443",)) for node in grants},
             self.masker, self.cancellation, self.emit, self.fetch, EgressGuard, Path("/nowhere"),
             ExternalDoor(tell=lambda _access: None, ask=lambda _reference: ""),
-            leaks_fail=self.leaks_fail)
+            leaks_fail=self.leaks_fail, values=self.values)
         return Engine(graph, REGISTRY, scope, **options).run()
 
     def states(self) -> dict[str, list[str]]:
@@ -582,3 +583,13 @@ def test_a_cycle_never_reaches_the_engine() -> None:
     document = make([step("a"), step("b")], "a.done>b.start", "b.done>a.start").to_document()
     with pytest.raises(Exception, match="wait for each other"):
         parse_graph(document, REGISTRY)
+
+
+def test_values_stand_for_wires_where_a_node_runs_alone() -> None:
+    world = World()
+    world.values = {"a": {"text": "given", "data": {"x": 1}, "many": [1, 2], "token": "no",
+                          "start": 1, "unknown": 2}}
+    outcome = world.run(make([step("a", text="typed", seconds=0.0)]))
+    assert outcome.state == "succeeded"
+    config, inputs = Step.seen["a"]
+    assert (config.text, inputs) == ("given", {"data": {"x": 1}, "many": [1, 2]})

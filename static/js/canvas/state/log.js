@@ -1,7 +1,7 @@
 // The run's log as lines of segments, ready to draw.
 //
-// The stored text of a line has `***` where a value stood; `masks` says at which offset and
-// which secret it was. A segment is {text} or {mask: {name, version}}.
+// The stored text of a line has `***` where a value stood; `masks` says at which offset, counted in
+// whole characters, and which secret it was. A segment is {text} or {mask: {name, version}}.
 
 const STARS = "***";
 
@@ -9,15 +9,19 @@ const STARS = "***";
 export function segments(text, masks = []) {
   const out = [];
   let at = 0;
+  let offset = 0;
   const named = new Map(masks.map((mask) => [mask.offset, mask]));
   const push = (piece) => {
     if (piece) out.push({ text: piece });
   };
   for (let star = text.indexOf(STARS); star !== -1; star = text.indexOf(STARS, at)) {
-    push(text.slice(at, star));
-    const mask = named.get(star);
+    const before = text.slice(at, star);
+    push(before);
+    offset += [...before].length;
+    const mask = named.get(offset);
     out.push({ mask: mask ? { name: mask.secret, version: mask.version } : null });
     at = star + STARS.length;
+    offset += STARS.length;
   }
   push(text.slice(at));
   return out;

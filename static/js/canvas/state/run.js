@@ -16,6 +16,8 @@ export class RunState {
     this.finishedAt = null;
     this.problems = [];
     this.nodes = new Map();
+    /** Ids of what runs, where one node runs alone; null for the whole flow. */
+    this.part = null;
     this.lines = [];
     this.seq = 0;
     /** While a finished run is replayed: the moment (ms) that is shown; null for its end. */
@@ -35,7 +37,7 @@ export class RunState {
   node(id) {
     if (!this.nodes.has(id)) {
       this.nodes.set(id, {
-        id, state: "queued", attempt: 1, startedAt: null, finishedAt: null, outputs: null, problem: null,
+        id, state: "queued", attempt: 1, startedAt: null, finishedAt: null, outputs: null, outputMasks: null, problem: null,
       });
     }
     return this.nodes.get(id);
@@ -56,7 +58,7 @@ export class RunState {
 
   #nodeEvent(event, at) {
     const node = this.node(event.node);
-    const { state, outputs, problem, prevented_leaks: leaks } = event.data ?? {};
+    const { state, outputs, output_masks: outputMasks, problem, prevented_leaks: leaks } = event.data ?? {};
     if (state) node.state = state;
     node.attempt = event.attempt ?? node.attempt;
     if (state === "running") {
@@ -65,7 +67,7 @@ export class RunState {
     } else if (FINAL.has(state)) {
       node.finishedAt = at;
     }
-    if (outputs) node.outputs = outputs;
+    if (outputs) Object.assign(node, { outputs, outputMasks: outputMasks ?? {} });
     if (problem) node.problem = problem;
     if (leaks) node.leaks = leaks;
   }
@@ -84,6 +86,7 @@ export class RunState {
     if (newer) this.state = run.state;
     this.version = run.flow_version ?? this.version;
     this.trigger = run.trigger ?? this.trigger;
+    this.part = this.trigger?.part ?? null;
     this.createdAt = time(run.created_at) ?? this.createdAt;
     this.startedAt = time(run.started_at) ?? this.startedAt;
     this.finishedAt = time(run.finished_at) ?? this.finishedAt;
@@ -97,7 +100,7 @@ export class RunState {
     node.attempt = given.attempt ?? node.attempt;
     node.startedAt = time(given.started_at) ?? node.startedAt;
     node.finishedAt = time(given.finished_at) ?? node.finishedAt;
-    node.outputs = given.outputs ?? node.outputs;
+    if (given.outputs) Object.assign(node, { outputs: given.outputs, outputMasks: given.output_masks ?? {} });
     node.problem = given.problem ?? node.problem;
   }
 
@@ -115,6 +118,7 @@ export class RunState {
       if (node.startedAt > this.moment) return "queued";
       if ((node.finishedAt ?? Infinity) > this.moment) return "running";
     }
+    if (this.part && !this.part.includes(id)) return "idle";
     const blamed = this.problems.some((problem) => problem.node === id);
     if (this.state === "rejected") return blamed ? "rejected" : "skipped";
     if (!node) return this.final ? "skipped" : "queued";

@@ -6,6 +6,7 @@ import { groupOf } from "../state/document.js";
 import { addNote, groupNodes, ungroup } from "../state/marks.js";
 import { replaceComponent } from "../state/rewire.js";
 import { announce } from "./announce.js";
+import { asksOfOne } from "./run_one.js";
 import { tidy } from "./tidying.js";
 
 /** `pages` are the views that acts need: {view, ground, clip, quick, connectList, inspector, stage}. */
@@ -97,6 +98,9 @@ export function menuItems(editor, acts, { pages, at, node }) {
       { act: "rename", label: "Rename", icon: "pencil", keys: "F2", off, run: () => pages.rename(node) },
       { act: "connect", label: "Connect…", icon: "plug", keys: "C", off, run: () => pages.connectList.fromNode(node, anchor()) },
       { act: "replace", label: "Replace…", icon: "replace", off, run: () => pages.quick.replace(node, anchor()) },
+      null,
+      { act: "run-one", label: "Run this node", icon: "play", off: !pages.runsOne() || disabled, run: () => pages.runOne(node) },
+      { act: "run-one-with", label: "Run this node with…", icon: "play", off: !pages.runsOne() || disabled || !asksOfOne(editor, node), run: () => pages.runOne(node, { ask: true }) },
       null,
     ] : []),
     { act: "copy", label: "Copy", icon: "copy", keys: "Ctrl C", run: acts.copy },

@@ -15,7 +15,7 @@ import { tile } from "./node_element.js";
 import { pinGlyph } from "./pins.js";
 
 export class Inspector {
-  /** actions: {connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
+  /** actions: {runOne(id, options), connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
   constructor(root, editor, { secrets, actions }) {
     Object.assign(this, { root, editor, secrets, actions });
     this.tab = "configure";
@@ -66,7 +66,7 @@ export class Inspector {
     this.editors.clear();
     const item = this.editor.catalog.find(node.component);
     this.root.setAttribute("aria-label", `Inspector: ${node.label}`);
-    const body = this.tab === "run" ? h("div", { class: "insp__body", dataset: { lastRun: node.id } }) : this.#form(node, item);
+    const body = this.tab === "run" ? h("div", { class: "insp__body" }, this.#runOne(node), h("div", { dataset: { lastRun: node.id } })) : this.#form(node, item);
     replace(this.root, this.#head(node, item), this.#tabs(), body);
     if (focused) this.root.querySelector(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true });
   }
@@ -121,6 +121,13 @@ export class Inspector {
   show(tab) {
     this.tab = tab;
     this.draw();
+  }
+
+  #runOne(node) {
+    const run = (label, options, act) => h("button", { type: "button", class: "btn btn--s", dataset: { act }, on: { click: () => this.actions.runOne(node.id, options) } }, label);
+    const alone = run("Run this node", {}, "run-one");
+    alone.prepend(icon("play", "s"));
+    return h("div", { class: "cluster" }, alone, run("With…", { ask: true }, "run-one-with"));
   }
 
   #form(node, item) {

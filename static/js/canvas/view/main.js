@@ -95,6 +95,8 @@ function build(api, banner, catalog, { body: flow, etag }) {
   const pages = {
     view, ground, stage, connectList, rename,
     clip: () => clip,
+    runsOne: () => running.allowed,
+    runOne: (id, options) => running.startOne(id, options),
     open: (id) => {
       editor.select({ nodes: [id] });
       panels.open();
@@ -134,7 +136,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
       connectFrom: (end, anchor) => connectList.fromOutput(end, anchor),
       connectInto: (end, anchor) => connectList.intoInput(end, anchor),
       connectNode: (id, anchor) => connectList.fromNode(id, anchor),
-      select: goTo, close: panels.close, menu: menuAt, quickAdd: (anchor) => quick.add(anchor), acts: () => acts,
+      select: goTo, close: panels.close, menu: menuAt, runOne: (id, options) => running.startOne(id, options), quickAdd: (anchor) => quick.add(anchor), acts: () => acts,
     },
   });
   const jump = (problem) => {

@@ -3,7 +3,8 @@
 // as a chip; text is drawn with its masks.
 
 import { wiresInto } from "../state/document.js";
-import { durationText, offsetText, segments } from "../state/log.js";
+import { durationText, offsetText } from "../state/log.js";
+import { outputSegments } from "../state/masks.js";
 import { h, icon, replace } from "./dom.js";
 import { STATES } from "./node_element.js";
 import { chip, drawSegments } from "./log_view.js";
@@ -26,8 +27,8 @@ export function drawLastRun(root, editor, node) {
     ),
     problem ? h("div", { class: "banner banner--bad" }, icon("octagon-alert"), h("div", {}, h("p", {}, problem.message), h("p", { class: "mono muted" }, problem.code))) : null,
     mine?.leaks ? h("p", { class: "banner banner--warn" }, `${mine.leaks} secret value${mine.leaks === 1 ? " was" : "s were"} kept out of this node's outputs.`) : null,
-    section("Input", values(inputs(editor, node), "input", "Nothing came in by a wire.")),
-    section("Output", values(mine?.outputs ?? {}, "output", "No outputs.")),
+    section("Input", input(editor, node)),
+    section("Output", values(mine?.outputs ?? {}, "output", "No outputs.", (port) => mine?.outputMasks?.[port])),
     section("Log", log(run, node)),
   );
 }
@@ -37,14 +38,18 @@ function section(title, content) {
 }
 
 /** What the wires into the node carried, by input; several wires into one make a list. */
-function inputs(editor, node) {
+function input(editor, node) {
   const found = {};
+  const masks = {};
   for (const { source, target } of wiresInto(editor.document, node.id)) {
-    const given = editor.run.nodes.get(source.node)?.outputs?.[source.port];
+    const { outputs, outputMasks } = editor.run.nodes.get(source.node) ?? {};
+    const given = outputs?.[source.port];
     if (given === undefined) continue;
+    // Where several come together, the masks' places are those of no single one.
+    masks[target.port] = target.port in found ? [] : outputMasks?.[source.port];
     found[target.port] = target.port in found ? [found[target.port], given].flat() : given;
   }
-  return found;
+  return values(found, "input", "Nothing came in by a wire.", (port) => masks[port]);
 }
 
 const LINES = 200;
@@ -55,21 +60,19 @@ function log(run, node) {
   return h("div", { class: "log node-log" }, lines.map((line) => h("div", { class: `log__line log__line--${line.level}` }, h("span", { class: "log__t" }, offsetText(line.offset)), h("span", { class: "log__m" }, drawSegments(line.segments)))));
 }
 
-function values(given, kind, none) {
+function values(given, kind, none, masksOf) {
   const names = Object.keys(given);
   if (!names.length) return h("p", { class: "field__help" }, none);
   return h(
     "dl",
     { class: "outputs" },
-    names.flatMap((name) => [h("dt", {}, name), h("dd", { dataset: { [kind]: name } }, value(given[name]))]),
+    names.flatMap((name) => [h("dt", {}, name), h("dd", { dataset: { [kind]: name } }, value(given[name], masksOf(name)))]),
   );
 }
 
-function value(given) {
+function value(given, masks) {
   if (given && typeof given === "object" && typeof given.secret === "string" && Object.keys(given).length <= 2) {
     return chip({ name: given.secret, version: given.version });
   }
-  const text = typeof given === "string" ? given : JSON.stringify(given, null, 2);
-  const shown = text.length > 4000 ? `${text.slice(0, 4000)}…` : text;
-  return h("pre", { class: "code" }, drawSegments(segments(shown)));
+  return h("pre", { class: "code" }, drawSegments(outputSegments(given, masks)));
 }

@@ -31,17 +31,19 @@ export function readValue(input, text) {
   }
 }
 
+const WORDS = { title: "Run with", help: "Inputs are stored with the run and shown on its page. No passwords or keys here." };
+
 /** Ask for a run's inputs. `start(values)` resolves when the run was accepted and throws the
  *  refusal otherwise; the dialog stays open with problems at their fields. Resolves to whether it
  *  was started. */
-export function askInputs(root, inputs, start) {
+export function askInputs(root, inputs, start, words = WORDS) {
   const fields = inputs.map(field);
   const trouble = h("div", { role: "alert" });
   const go = h("button", { type: "submit", class: "btn btn--primary", dataset: { testid: "run-form-start" } }, icon("play", "s"), "Run");
   const form = h(
     "form",
     { novalidate: true, class: "run-form" },
-    h("div", { class: "dialog__head" }, h("div", { class: "grow" }, h("h2", { id: "run-form-title" }, "Run with"), h("p", {}, "Inputs are stored with the run and shown on its page. No passwords or keys here."))),
+    h("div", { class: "dialog__head" }, h("div", { class: "grow" }, h("h2", { id: "run-form-title" }, words.title), h("p", {}, words.help))),
     h("div", { class: "dialog__body stack" }, trouble, fields.map((one) => one.element)),
     h("div", { class: "dialog__foot" }, h("button", { type: "button", class: "btn", on: { click: () => dialog.close() } }, "Cancel"), go),
   );

@@ -4,6 +4,7 @@ import { RunState } from "../state/run.js";
 import { announce } from "./announce.js";
 import { followRun } from "./run_feed.js";
 import { askInputs, declaredInputs } from "./run_form.js";
+import { runOne } from "./run_one.js";
 
 const TICK = 120;
 const NOT_ALLOWED = "Your role here doesn't let you start runs.";
@@ -21,7 +22,20 @@ export class Running {
   }
 
   /** Save, then run the draft as it is drawn. */
-  async start() {
+  start() {
+    return this.#saved(async () => {
+      const inputs = declaredInputs(this.editor.document.nodes.values());
+      if (inputs.length) return askInputs(document.body, inputs, (values) => this.#post(values));
+      return this.#post(undefined);
+    });
+  }
+
+  /** Save, then run one node of the draft; `ask` for its inputs, or take those of the last run. */
+  startOne(id, { ask = false } = {}) {
+    return this.#saved(() => runOne({ editor: this.editor, id, ask, post: (values) => this.#post(values, { node: id }) }));
+  }
+
+  async #saved(go) {
     if (!this.allowed) return announce(NOT_ALLOWED);
     if (this.starting) return;
     this.#setStarting(true);
@@ -29,20 +43,18 @@ export class Running {
       if (!(await this.autosave.flush())) {
         return announce("The flow isn't saved yet, so it can't run.");
       }
-      const inputs = declaredInputs(this.editor.document.nodes.values());
-      if (inputs.length) return await askInputs(document.body, inputs, (values) => this.#post(values));
-      await this.#post(undefined);
+      await go();
     } catch (error) {
-      if (error.problems?.length) this.editor.setProblems(error.problems);
+      if (error.code === "flow_has_problems") this.editor.setProblems(error.problems);
       this.onRefused(error);
     } finally {
       this.#setStarting(false);
     }
   }
 
-  async #post(inputs) {
+  async #post(inputs, more = {}) {
     const graph = this.editor.serialize();
-    const { body } = await this.api.post(`/flows/${this.flow.id}/runs`, { version: "draft", ...(inputs ? { inputs } : {}) });
+    const { body } = await this.api.post(`/flows/${this.flow.id}/runs`, { version: "draft", ...more, ...(inputs ? { inputs } : {}) });
     this.follow(body, graph);
   }
 
