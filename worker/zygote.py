@@ -70,10 +70,7 @@ class Zygote:
 
     def rehearse(self) -> None:
         """Do once what every run does, so that its imports and tables are there already."""
-        for component in registry():
-            component.input_ports()
-            component.output_ports()
-            component.prepare()
+        registry().prepare()
         masker = Masker()
         masker.register("a rehearsal of the masker")
         masker.mask_text("nothing to see")

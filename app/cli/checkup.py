@@ -52,6 +52,7 @@ def examine(config: Config | None = None) -> Iterator[Finding]:
         ("clock", lambda: _clock(config, running)),
         ("worker keys", lambda: _worker_keys(config)),
         ("confinement", _confinement),
+        ("components", _components),
     )
     for area, check in checks:
         try:
@@ -287,3 +288,16 @@ def _confinement() -> Iterator[Finding]:
     if has_landlock():
         means.append("runs give up access to files (Landlock)")
     yield Finding("confinement", "ok", "; ".join(means))
+
+
+def _components() -> Iterator[Finding]:
+    from app.components.registry import registry
+
+    found = registry()
+    broken = found.broken()
+    for one in broken:
+        yield Finding("components", "wrong", f"{one.message} [{one.code}]")
+    packages = {str(origin) for one in found if (origin := found.origin(one.name)) is not None}
+    more = f", with {', '.join(sorted(packages))}" if packages else ""
+    if not broken:
+        yield Finding("components", "ok", f"{len(found)} can be used{more}")

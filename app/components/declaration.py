@@ -15,7 +15,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from app.components.context import Context
+from app.components.examples import Example, Failure, Use
 from app.components.ports import DEFAULT_NOTE, DONE, START, Port, PortType
+
+SDK: Final = 1
+"""The version of what authors import (:mod:`app.sdk`); raised when something is taken away."""
 
 Category = Literal["trigger", "secret", "connect", "logic", "output"]
 FieldKind = Literal[
@@ -157,6 +161,8 @@ class ConfigField:
 class Component:
     """Base of every component. Instances are stateless: one serves every node of its kind."""
 
+    #: The version of the kit that it was written for; who says nothing wrote for the first.
+    sdk: ClassVar[int] = 1
     name: ClassVar[str]
     version: ClassVar[int] = 1
     title: ClassVar[str]
@@ -177,6 +183,12 @@ class Component:
     #: The external secret manager that it fetches from; see
     #: :class:`~app.components.external.ExternalFetch`.
     provider: ClassVar[str] = ""
+    #: What it reaches outside of its node, see :data:`~app.components.examples.USES`.
+    uses: ClassVar[tuple[Use, ...]] = ()
+    #: Nodes as people would set them up; the contract suite runs each.
+    examples: ClassVar[tuple[Example, ...]] = ()
+    #: How its nodes fail, beside what every node can (a missing input, a time limit…).
+    failures: ClassVar[tuple[Failure, ...]] = ()
     Config: ClassVar[type[ComponentConfig]] = ComponentConfig
     inputs: ClassVar[tuple[Port, ...]] = ()
     outputs: ClassVar[tuple[Port, ...]] = ()

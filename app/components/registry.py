@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 from app.components.declaration import Component
+from app.components.icons import shown_icon
+from app.components.packages import (
+    Broken,
+    LoadFailed,
+    Offer,
+    Origin,
+    find_offers,
+    load_offer,
+    sort_offers,
+)
 from app.components.ports import port_rules
 from app.errors import NotFound
 
@@ -42,17 +54,23 @@ class Registry:
 
     :param places: ``module:Class`` of each component by its name. Nothing is imported before
         it is asked for: a run loads what its nodes need and no more.
+    :param offers: components of installed packages, likewise. One that can't be loaded is as if
+        it weren't there, but for :meth:`broken`.
     """
 
-    def __init__(self, places: Mapping[str, str]) -> None:
+    def __init__(self, places: Mapping[str, str], offers: Iterable[Offer] = ()) -> None:
         self._places = dict(places)
+        self._offers, self._broken = sort_offers(offers, self._places)
         self._loaded: dict[str, Component] = {}
+        self._lock = threading.RLock()
 
     def find(self, name: str) -> Component | None:
         """Return the component, or None where none of that name is installed."""
         found = self._loaded.get(name)
         if found is None and name in self._places:
             found = self._loaded[name] = _load(name, self._places[name])
+        if found is None and name in self._offers:
+            found = self._load_offer(name)
         return found
 
     def get(self, name: str) -> Component:
@@ -65,21 +83,66 @@ class Registry:
             raise NotFound("component_not_installed", f"Component {name} isn't installed here.")
         return found
 
+    def origin(self, name: str) -> Origin | None:
+        """Return the package that a component came with; None for one that comes with Tacit."""
+        offer = self._offers.get(name)
+        return offer.origin if offer else None
+
+    def broken(self) -> list[Broken]:
+        """Return what packages offer and can't be used; loads everything to find out."""
+        for name in list(self._offers):
+            self.find(name)
+        return sorted(self._broken, key=lambda one: (one.name, one.origin.package))
+
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return name in self._places or (isinstance(name, str) and self.find(name) is not None)
 
     def __iter__(self) -> Iterator[Component]:
-        return (self.get(name) for name in self._places)
+        found = (self.find(name) for name in [*self._places, *self._offers])
+        return (component for component in found if component is not None)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(1 for _ in self)
+
+    def prepare(self) -> None:
+        """Do once what every run would do again; a package that fails at it does it later."""
+        for component in self:
+            component.input_ports()
+            component.output_ports()
+            try:
+                component.prepare()
+            except Exception as error:
+                if component.name in self._places:
+                    raise
+                logging.getLogger(__name__).warning(
+                    "Component %s can't be prepared (%s); its nodes start more slowly",
+                    component.name, type(error).__name__,
+                )
 
     def describe(self) -> dict[str, Any]:
         """Return all declarations and the table of port types: the canvas draws from it."""
         return {
-            "items": [component.describe() for component in self],
+            "items": [self.describe_one(component) for component in self],
             "port_rules": port_rules(),
         }
+
+    def describe_one(self, component: Component) -> dict[str, Any]:
+        """Return one declaration, with the package that it came with."""
+        shown = component.describe()
+        origin = self.origin(component.name)
+        package = None if origin is None else {"name": origin.package, "version": origin.version}
+        return {**shown, "icon": shown_icon(component.icon), "package": package}
+
+    def _load_offer(self, name: str) -> Component | None:
+        with self._lock:
+            if name in self._loaded or name not in self._offers:
+                return self._loaded.get(name)
+            try:
+                self._loaded[name] = load_offer(self._offers[name])
+            except LoadFailed as error:
+                self._broken.append(error.broken)
+                del self._offers[name]
+            return self._loaded.get(name)
 
 
 def _load(name: str, place: str) -> Component:
@@ -93,4 +156,4 @@ def _load(name: str, place: str) -> Component:
 @cache
 def registry() -> Registry:
     """Return the components of this installation; the same object every time."""
-    return Registry(BUILTINS)
+    return Registry(BUILTINS, find_offers())

@@ -22,10 +22,13 @@ _GROUPS = (
 def components() -> str:
     """Show every component with its ports."""
     current_actor().require(Scope.FLOWS_READ)
-    items = registry().describe()["items"]
+    found = registry()
+    items: list[dict[str, object]] = found.describe()["items"]
     groups = [
-        {"key": key, "title": title, "tile": tile, "items": found}
+        {"key": key, "title": title, "tile": tile, "items": those}
         for key, title, tile in _GROUPS
-        if (found := [item for item in items if item["category"] == key])
+        if (those := [item for item in items if item["category"] == key])
     ]
-    return render_template("catalogue/components.html", components=items, groups=groups)
+    return render_template(
+        "catalogue/components.html", components=items, groups=groups, broken=found.broken()
+    )

@@ -14,7 +14,7 @@ def doctor() -> None:
     """Say what is wrong with this installation and how to mend it; exit 1 if anything is.
 
     Checks the home folder, the master key, the database, the queue, TLS, the clock, the workers'
-    keys and what keeps runs away from the server's files.
+    keys, what keeps runs away from the server's files, and the components of installed packages.
     """
     findings = list(examine())
     for finding in findings:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from app.components.context import Context
 from app.components.declaration import ComponentConfig, field
 from app.components.errors import NodeError
-from app.components.external import ExternalFetch, read_credentials
+from app.components.external import (
+    ExternalFetch,
+    output_format_field,
+    read_credentials,
+    time_limit_field,
+)
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:
@@ -59,14 +64,8 @@ class AwsFetchConfig(ComponentConfig):
         wirable=False,
         max_length=64,
     )
-    output_format: Literal["raw", "json"] = field(
-        "raw",
-        alias="outputFormat",
-        label="Output format",
-        kind="select",
-        choices=(("raw", "Raw text"), ("json", "JSON")),
-        help="JSON for secrets with several fields. A binary secret comes in base64.",
-        wirable=False,
+    output_format: Literal["raw", "json"] = output_format_field(
+        "JSON for secrets with several fields. A binary secret comes in base64."
     )
     endpoint_url: str = field(
         "",
@@ -78,15 +77,7 @@ class AwsFetchConfig(ComponentConfig):
         wirable=False,
         max_length=2048,
     )
-    timeout: float = field(
-        20.0,
-        label="Time limit (s)",
-        kind="number",
-        help="Seconds for all tries together.",
-        wirable=False,
-        gt=0,
-        le=120,
-    )
+    timeout: float = time_limit_field(20.0, most=120)
 
 
 class AwsSecretsManagerFetch(ExternalFetch):

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
 from app.components.declaration import ComponentConfig, field
-from app.components.external import ExternalFetch
+from app.components.external import (
+    ExternalFetch,
+    output_format_field,
+    time_limit_field,
+)
 
 if TYPE_CHECKING:
     from app.providers.egress import Stop
@@ -27,24 +31,8 @@ class EnvFetchConfig(ComponentConfig):
         max_length=1024,
         pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$",
     )
-    output_format: Literal["raw", "json"] = field(
-        "raw",
-        alias="outputFormat",
-        label="Output format",
-        kind="select",
-        choices=(("raw", "Raw text"), ("json", "JSON")),
-        help="JSON for secrets with several fields.",
-        wirable=False,
-    )
-    timeout: float = field(
-        10.0,
-        label="Time limit (s)",
-        kind="number",
-        help="Seconds to wait for the worker.",
-        wirable=False,
-        gt=0,
-        le=60,
-    )
+    output_format: Literal["raw", "json"] = output_format_field()
+    timeout: float = time_limit_field(10.0, most=60, help="Seconds to wait for the worker.")
 
 
 class EnvFetch(ExternalFetch):

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from app.components.context import Context
 from app.components.declaration import ComponentConfig, field
 from app.components.errors import NodeError
-from app.components.external import ExternalFetch, read_credentials
+from app.components.external import (
+    ExternalFetch,
+    output_format_field,
+    read_credentials,
+    time_limit_field,
+)
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:
@@ -74,14 +79,8 @@ class VaultFetchConfig(ComponentConfig):
         wirable=False,
         max_length=256,
     )
-    output_format: Literal["raw", "json"] = field(
-        "raw",
-        alias="outputFormat",
-        label="Output format",
-        kind="select",
-        choices=(("raw", "Raw text"), ("json", "JSON")),
-        help="JSON hands the secret over with its fields, for Secret Field and for credentials.",
-        wirable=False,
+    output_format: Literal["raw", "json"] = output_format_field(
+        "JSON hands the secret over with its fields, for Secret Field and for credentials."
     )
     namespace: str = field(
         "",
@@ -111,15 +110,7 @@ class VaultFetchConfig(ComponentConfig):
         wirable=False,
         max_length=65_536,
     )
-    timeout: float = field(
-        20.0,
-        label="Time limit (s)",
-        kind="number",
-        help="Seconds for all tries together.",
-        wirable=False,
-        gt=0,
-        le=120,
-    )
+    timeout: float = time_limit_field(20.0, most=120)
 
 
 class VaultKvFetch(ExternalFetch):

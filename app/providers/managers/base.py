@@ -8,16 +8,23 @@ knows which managers there are.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from app.providers.calls import send
 from app.providers.egress import Stop
-from app.providers.errors import ProviderError
+from app.providers.errors import EgressError, ProviderError, ProviderUnreachable
+
+if TYPE_CHECKING:
+    from app.providers.destinations import Target
+    from app.providers.egress import EgressGuard
 
 ATTEMPTS: Final = 4
 FIRST_PAUSE: Final = 0.2
 MAX_VALUE: Final = 64 * 1024
+MAX_ANSWER: Final = 4 * 1024 * 1024
 
 Result = TypeVar("Result")
 
@@ -88,3 +95,34 @@ def with_retries(call: Callable[[], Result], stop: Stop, pause: Pause) -> Result
                 raise
         pause(seconds)
     raise AssertionError("unreachable")
+
+
+def exchange(
+    guard: EgressGuard,
+    stop: Stop,
+    method: str,
+    target: Target,
+    headers: Sequence[tuple[str, bytes]],
+    content: bytes | None = None,
+    *,
+    name: str,
+    tls: ssl.SSLContext | None = None,
+) -> tuple[int, bytes]:
+    """Send one request to a manager; returns the status and the whole body.
+
+    :param name: what messages call the manager.
+    :raises ProviderUnreachable: the connection failed in a way that may pass.
+    :raises ProviderError: it is refused, or the answer is longer than 4 MiB.
+    """
+    body = bytearray()
+    try:
+        with send(guard, stop, method, target, headers, content, tls=tls) as answer:
+            for chunk in answer.chunks:
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise ProviderError(f"{name} answered with more than 4 MiB.")
+            return answer.status, bytes(body)
+    except EgressError as error:
+        if error.retryable:
+            raise ProviderUnreachable(error.message) from None
+        raise ProviderError(error.message, code=error.code) from None

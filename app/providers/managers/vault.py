@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from app.providers.calls import send
 from app.providers.destinations import Target
 from app.providers.errors import (
     CredentialsExpired,
-    EgressError,
     ProviderDenied,
     ProviderError,
     ProviderThrottled,
@@ -25,12 +23,10 @@ from app.providers.errors import (
     SecretDisabled,
     SecretMissing,
 )
-from app.providers.managers.base import Description, Fetched
+from app.providers.managers.base import Description, Fetched, exchange
 
 if TYPE_CHECKING:
     from app.providers.egress import EgressGuard, Stop
-
-_LIMIT = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +152,12 @@ class VaultKv:
             headers.append(("X-Vault-Token", token.encode()))
         if content is not None:
             headers.append(("Content-Type", b"application/json"))
-        body = bytearray()
+        status, body = exchange(
+            self._guard, self._stop, method, target, headers, content, name=self._name,
+            tls=self._tls,
+        )
         try:
-            with send(
-                self._guard, self._stop, method, target, headers, content, tls=self._tls
-            ) as answer:
-                for chunk in answer.chunks:
-                    body += chunk
-                    if len(body) > _LIMIT:
-                        raise ProviderError(f"{self._name} answered with more than 4 MiB.")
-                status = answer.status
-        except EgressError as error:
-            if error.retryable:
-                raise ProviderUnreachable(error.message) from None
-            raise ProviderError(error.message, code=error.code) from None
-        try:
-            document = json.loads(bytes(body)) if body else {}
+            document = json.loads(body) if body else {}
         except (ValueError, RecursionError):
             document = {}
         return status, document if isinstance(document, dict) else {}

@@ -18,6 +18,9 @@ from app.db import build_engine
 from app.ids import utcnow
 from app.keys.ca import ensure_tls
 from tests.support.database import copy_home, home_variables, sqlite_only
+from tests.support.packages import another_package, lay_out
+
+__all__ = ["another_package"]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,15 @@ def test_nothing_is_wrong_with_a_fresh_installation(config: Config) -> None:
     assert [one for one in found if one.state == "wrong"] == []
     assert {one.area for one in found} == {
         "home", "key", "database", "queue", "tls", "clock", "worker keys", "confinement",
+        "components",
     }
+
+
+def test_a_broken_component_of_a_package(config: Config, another_package: Path) -> None:
+    lay_out(another_package, "acme-ill", {"acme.greet": "acme_ill:Greet"}, "import no_such_module")
+    said = _wrong(config)["components"]
+    assert "acme.greet of acme-ill 1.2 can't be loaded" in said
+    assert "[component_import_failed]" in said
 
 
 def test_no_installation(tmp_path: Path) -> None:

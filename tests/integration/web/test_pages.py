@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,9 @@ from app.accounts.scopes import Role
 from app.runs import service as runs
 from tests.integration.web.conftest import Person, field_error
 from tests.support.installation import Installation, canary
+from tests.support.packages import another_package, lay_out
+
+__all__ = ["another_package"]
 
 NEVER = "01a20a77-48a4-7fe7-a938-ca2a53176fd8"
 PATHS = ("/", "/flows", "/secrets", "/secrets/new", "/runs", "/components", "/settings", "/audit")
@@ -103,6 +107,18 @@ def test_components_are_listed_with_their_ports(admin: Person) -> None:
     page = admin.get("/components").text
     assert "secret.fetch" in page
     assert "port-chip--secret" in page
+
+
+def test_a_package_s_components_are_listed_and_a_broken_one_is_named(
+    admin: Person, another_package: Path
+) -> None:
+    lay_out(another_package, "acme-good", {"acme.greet": "acme_good:Greet"})
+    lay_out(another_package, "acme-ill", {"acme.ill": "acme_ill:Greet"}, "1 / 0")
+    answer = admin.get("/components")
+    assert answer.status_code == 200
+    assert "Greets somebody." in answer.text
+    assert "acme.ill of acme-ill 1.2 can&#39;t be loaded: ZeroDivisionError" in answer.text
+    assert "component_import_failed" in answer.text
 
 
 def test_a_token_is_shown_once_and_revoked(admin: Person, installation: Installation) -> None:
