@@ -43,6 +43,9 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
     "crypto.hmac": [{"key_format": "hex"}, {"key_format": "base64"}],
     "crypto.hash": [{"algorithm": "scrypt", "salt": "short"}],
     "control.condition": [{"operator": "greater", "compare_to": "x"}],
+    "data.parse_json": [{"form": "lines"}, {"text": "{"}],
+    "data.parse_csv": [{"delimiter": "tab"}, {"header": False, "max_rows": 1}],
+    "data.parse_yaml": [{"documents": "all"}, {"text": "a: ["}],
     "data.set": [{"remove": "[["}],
 }
 """Settings with which a component fails at what it is given."""

@@ -1,0 +1,1 @@
+"""Texts read as data, with limits; failures name places and quote nothing."""
