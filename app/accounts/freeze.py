@@ -16,7 +16,9 @@ from app.audit import Action
 from app.db import Base
 from app.errors import Locked
 from app.ids import utcnow
+from app.keys.records import Reading
 from app.keys.sealed import Sealed
+from app.prepared import Prepared
 
 EVERYWHERE = "everywhere"
 """Stands for all environments."""
@@ -34,7 +36,10 @@ class Freeze(Sealed, Base):
     at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
-_HELD = select(Freeze).where(Freeze.place.in_([EVERYWHERE, bindparam("place")])).limit(1)
+_FREEZE = Reading(Freeze, "reason", "by", "at")
+_HELD = Prepared(
+    select(*_FREEZE.columns).where(Freeze.place.in_([EVERYWHERE, bindparam("place")])).limit(1)
+)
 
 
 def freeze(session: Session, actor: Actor, *, everywhere: bool, reason: str) -> Freeze:
@@ -79,8 +84,9 @@ def _place(session: Session, actor: Actor, everywhere: bool) -> str:
 
 
 def find_freeze(session: Session, environment_id: str) -> Freeze | None:
-    """Return the freeze that holds in an environment, if any."""
-    return session.scalar(_HELD, {"place": environment_id})
+    """Return the freeze that holds in an environment, if any: place, reason, who and when."""
+    row = _HELD.row(session, {"place": environment_id})
+    return None if row is None else _FREEZE.get(session, row)
 
 
 def refuse_frozen(session: Session, environment_id: str) -> None:

@@ -1,5 +1,5 @@
-"""Rows read by prepared statements (:mod:`app.prepared`), without the ORM: for what is asked at
-each value.
+"""Rows read and written by prepared statements (:mod:`app.prepared`), without the ORM: for what
+each run and each of its values asks for.
 
 The ORM's bookkeeping costs three times the query. What it checks on loading is checked here all
 the same: a sealed row whose MAC does not hold is refused (see :mod:`app.keys.sealed`). A row that
@@ -13,12 +13,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Dialect, Table
+from sqlalchemy import ColumnElement, Dialect, Table, insert
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.keys.sealed import Sealed, check_sealed
 from app.keys.seals import Seals
-from app.prepared import Row, converters
+from app.prepared import Prepared, Row, converters
 
 M = TypeVar("M", bound=DeclarativeBase)
 _MOST_KNOWN = 2048
@@ -37,9 +37,11 @@ class Reading(Generic[M]):
 
     :param model: the mapped class; where it is sealed, all that its MAC covers is read too.
     :param also: columns beside the sealed ones.
+    :param remember: False where rows are large, or not read twice: nothing is kept of them.
     """
 
-    def __init__(self, model: type[M], *also: str) -> None:
+    def __init__(self, model: type[M], *also: str, remember: bool = True) -> None:
+        self._remember = remember
         table = cast(Table, model.__table__)
         self._table = table.name
         self._sealed: type[Sealed] | None = None
@@ -63,7 +65,7 @@ class Reading(Generic[M]):
         raw = row[begin : begin + len(self._names)]
         if raw[0] is None and not any(value is not None for value in raw):
             return None
-        if self._sealed is None:
+        if self._sealed is None or not self._remember:
             return self._make(session, raw)
         seals: Seals = session.info["seals"]
         good = seals.known_good
@@ -108,3 +110,23 @@ class Reading(Generic[M]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class Writing:
+    """Inserts sealed rows as a flush of the ORM would, without its bookkeeping.
+
+    :param model: the mapped class; defaults of its columns are not applied.
+    """
+
+    def __init__(self, model: type[Sealed]) -> None:
+        self._model = model
+        self._insert = Prepared(insert(cast(Any, model).__table__))
+
+    def write(self, session: Session, **fields: Any) -> None:
+        """Insert one row, sealed.
+
+        :param fields: every column but those of the seal.
+        """
+        seals: Seals = session.info["seals"]
+        key_id, mac = seals.mac_row(self._model.__tablename__, self._model.covered(fields))
+        self._insert.write(session, {**fields, "mac_key_id": key_id, "row_mac": mac})

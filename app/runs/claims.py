@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -34,7 +34,9 @@ from app.flows.validation import (
     fetched_references,
 )
 from app.ids import is_id, new_id, utcnow
+from app.keys.records import Reading, Writing
 from app.keys.sealed import Tampered
+from app.prepared import Prepared
 from app.runs.checks import check_secrets, may_use
 from app.runs.concurrency import has_place
 from app.runs.context import check_context
@@ -46,6 +48,16 @@ from app.runs.single import KIND
 from app.runs.states import RunState
 from app.vault.grants import add_grant
 from app.vault.lookup import Resolved
+
+_CLAIMS = Writing(RunClaim)
+_VERSION = Reading(FlowVersion, "graph", "settings", remember=False)
+_PLAN = Prepared(
+    select(*_VERSION.columns, Flow.name, Environment.name)
+    .join_from(Run, FlowVersion, FlowVersion.id == Run.flow_version_id)
+    .join(Flow, Flow.id == Run.flow_id)
+    .join(Environment, Environment.id == Run.environment_id)
+    .where(Run.id == bindparam("run_id"))
+)
 
 LEASE = timedelta(seconds=12)
 """How long a claim holds without a heartbeat; workers send one each second."""
@@ -74,13 +86,13 @@ class Claimed:
 
     state: Literal["running", "rejected", "gone"]
     run: Run
-    claim: RunClaim | None = None
+    kid: str | None = None
     graph: dict[str, Any] | None = None
     grants: tuple[GrantView, ...] = ()
-    flow: Flow | None = None
+    flow_name: str = ""
     flow_version: int | None = None
     settings: FlowSettings | None = None
-    environment: Environment | None = None
+    environment_name: str = ""
     reach: Reach | None = None
 
     @property
@@ -113,7 +125,10 @@ def claim_run(
     refuse_frozen(session, run.environment_id)
     if run.state != RunState.QUEUED:
         return Claimed("gone", run)
-    version = session.get_one(FlowVersion, run.flow_version_id)
+    planned = _PLAN.row(session, {"run_id": run.id})
+    assert planned is not None  # noqa: S101 - foreign keys
+    version = _VERSION.get(session, planned)
+    flow_name, environment_name = planned[len(_VERSION) :]
     if not has_place(session, run, find_settings(version.settings)):
         # Its job is gone with this; the scheduler puts it back when there is a place.
         run.held = True
@@ -121,20 +136,19 @@ def claim_run(
     now = utcnow()
     run.fence += 1
     run.started_at = now
-    claim = RunClaim(
-        run_id=run.id, number=run.fence, kid=new_id(), public_key=public_key, worker_id=worker.id,
-        worker_key_id=key_id,
+    kid = new_id()
+    _CLAIMS.write(
+        session, run_id=run.id, number=run.fence, kid=kid, public_key=public_key,
+        worker_id=worker.id, worker_key_id=key_id, created_at=now,
     )
-    session.add(claim)
     append_own(session, run, f"Worker {worker.name} took the run", state=RunState.CHECKING)
     audit.record(
         session, actor=who, action=Action.RUN_CLAIM, flow_id=run.flow_id, run_id=run.id,
-        data={"claim": claim.number},
+        data={"claim": run.fence},
     )
     try:
         # What was written above goes to the database with the rest, in one flush.
         with session.no_autoflush:
-            flow = session.get_one(Flow, run.flow_id)
             graph, settings = read_version(version)
             check_context(run)
             graph = _part(run, graph)
@@ -166,8 +180,8 @@ def claim_run(
     )
     session.flush()
     return Claimed(
-        "running", run, claim, graph.to_document(), grants, flow, version.number, settings,
-        session.get_one(Environment, run.environment_id), reach,
+        "running", run, kid, graph.to_document(), grants, flow_name, version.number, settings,
+        environment_name, reach,
     )
 
 

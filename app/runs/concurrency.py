@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Integer, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -21,6 +21,7 @@ from app.errors import Throttled
 from app.flows.models import Flow, FlowVersion
 from app.flows.settings import FlowSettings, find_settings
 from app.ids import utcnow
+from app.prepared import Prepared
 from app.runs.counts import OPEN
 from app.runs.events import append_own
 from app.runs.models import Run
@@ -31,6 +32,20 @@ RETRY_AFTER = 30
 
 RELEASED = 100
 """Most runs that get a place in one look."""
+
+_LIMITS = Prepared(
+    select(Environment.queued_limit, Environment.running_limit).where(
+        Environment.id == bindparam("id")
+    )
+)
+_WAITING = Prepared(
+    select(func.count()).select_from(
+        select(Run.id)
+        .where(Run.state == RunState.QUEUED, Run.environment_id == bindparam("place"))
+        .limit(bindparam("most", type_=Integer))
+        .subquery()
+    )
+)
 
 
 class TooManyQueued(Throttled):
@@ -45,11 +60,11 @@ def refuse_full(session: Session, environment_id: str) -> None:
 
     :raises TooManyQueued: ``too_many_queued_runs``.
     """
-    limit = session.scalar(select(Environment.queued_limit).where(Environment.id == environment_id))
-    waiting = select(Run.id).where(
-        Run.state == RunState.QUEUED, Run.environment_id == environment_id
-    )
-    if limit is not None and _count(session, waiting.limit(limit + 1)) >= limit:
+    limit, _ = _limits(session, environment_id)
+    if limit is None:
+        return
+    ((waiting,),) = _WAITING.rows(session, {"place": environment_id, "most": limit + 1})
+    if waiting >= limit:
         raise TooManyQueued(
             "too_many_queued_runs",
             f"{limit:,} runs wait in this environment already, the most that it takes. Try again "
@@ -124,16 +139,16 @@ def has_place(session: Session, run: Run, settings: FlowSettings) -> bool:
 
     Called under the claim: two claims of one flow count one after the other.
     """
-    environment = session.get_one(Environment, run.environment_id)
-    if environment.running_limit is not None:
+    _, most = _limits(session, run.environment_id)
+    if most is not None:
         # PostgreSQL: claims of the environment count one after the other. SQLite has one writer.
         session.execute(
-            select(Environment.id).where(Environment.id == environment.id).with_for_update()
+            select(Environment.id).where(Environment.id == run.environment_id).with_for_update()
         )
         running = select(Run.id).where(
-            Run.environment_id == environment.id, Run.state.in_(CLAIMED)
+            Run.environment_id == run.environment_id, Run.state.in_(CLAIMED)
         )
-        if _count(session, running) >= environment.running_limit:
+        if _count(session, running) >= most:
             return False
     limit = settings.concurrency.limit
     if limit is None:
@@ -144,6 +159,12 @@ def has_place(session: Session, run: Run, settings: FlowSettings) -> bool:
         Run.state.in_(CLAIMED) | ((Run.state == RunState.QUEUED) & (Run.id < run.id)),
     )
     return _count(session, before.limit(limit + 1)) < limit
+
+
+def _limits(session: Session, environment_id: str) -> tuple[int | None, int | None]:
+    """Return how many runs of an environment may wait, and how many may go on, at once."""
+    row = _LIMITS.row(session, {"id": environment_id})
+    return (row[0], row[1]) if row is not None else (None, None)
 
 
 def release(session: Session) -> list[tuple[str, str]]:

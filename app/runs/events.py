@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Invalid, TooLarge
 from app.ids import utcnow
+from app.prepared import Prepared
 from app.runs.models import Run, RunEvent, RunNode
 
 MAX_BATCH = 2000
@@ -30,20 +31,21 @@ _TYPES = frozenset({"run", "node", "log", "span"})
 _LEVELS = frozenset({"debug", "info", "warning", "error"})
 _NODE_STATES = frozenset({"running", "succeeded", "failed", "skipped", "cancelled", "rejected"})
 
-_STORE = insert(cast(Table, RunEvent.__table__))
+_STORE = Prepared(insert(cast(Table, RunEvent.__table__)))
 _NODE = cast(Table, RunNode.__table__)
 
 
-def _put(dialect: Any, *columns: str) -> Any:
+def _put(dialect: Any, *columns: str) -> Prepared:
     """Make the statement that puts nodes into a state, of which some have a row already."""
     new = dialect.insert(_NODE)
-    return new.on_conflict_do_update(
+    put = new.on_conflict_do_update(
         index_elements=[_NODE.c.run_id, _NODE.c.node],
         set_={
             **{name: new.excluded[name] for name in ("state", "attempt", *columns)},
             "started_at": func.coalesce(new.excluded.started_at, _NODE.c.started_at),
         },
     )
+    return Prepared(put)
 
 
 _NODES = {
@@ -65,6 +67,8 @@ def append_own(
 ) -> None:
     """Append an event of the server itself; its text holds no worker's output.
 
+    The run's row is in the database.
+
     :param state: the run's new state, where the event tells of one.
     :param node: the node that it is about.
     """
@@ -72,11 +76,11 @@ def append_own(
     body = dict(data or {})
     if state is not None:
         body["state"] = state
-    session.add(
-        RunEvent(
-            run_id=run.id, seq=run.last_seq, at=utcnow(), node=node, attempt=1,
-            type="node" if node else "run", level=level, text=text, data=body, masks=[],
-        )
+    _STORE.write(
+        session,
+        {"run_id": run.id, "seq": run.last_seq, "at": utcnow(), "node": node, "attempt": 1,
+         "type": "node" if node else "run", "level": level, "text": text, "data": body,
+         "masks": []},
     )
 
 
@@ -96,7 +100,7 @@ def append_batch(session: Session, run: Run, events: object) -> list[Mapping[str
             )
     _measure(run, fresh)
     if fresh:
-        session.connection().execute(_STORE, fresh)
+        _STORE.write(session, *fresh)
         run.last_seq = fresh[-1]["seq"]
         _apply_to_nodes(session, run.id, [row for row in fresh if row["type"] == "node"])
     return list(fresh)
@@ -156,14 +160,13 @@ def _apply_to_nodes(session: Session, run_id: str, events: Sequence[Mapping[str,
             row["outputs"] = event["data"].get("outputs")
             row["output_masks"] = event["data"].get("output_masks")
             row["problem"] = event["data"].get("problem")
-    connection = session.connection()
-    begin, end = _NODES[connection.dialect.name]
+    begin, end = _NODES[session.get_bind().dialect.name]
     for statement, wanted in (
         (begin, [row for node, row in rows.items() if node not in ended]),
         (end, [row for node, row in rows.items() if node in ended]),
     ):
         if wanted:
-            connection.execute(statement, wanted)
+            statement.write(session, *wanted)
 
 
 def _batch(events: object) -> list[Any]:

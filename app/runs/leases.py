@@ -27,15 +27,9 @@ from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
 from app.runs.notices import note_failure
 from app.runs.states import CLAIMED, RunState
 
-_HOLD = (
-    select(RunClaim, Worker, WorkerKey, Run)
-    .join(Worker, Worker.id == RunClaim.worker_id)
-    .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
-    .join(Run, Run.id == RunClaim.run_id)
-    .where(RunClaim.kid == bindparam("kid"))
-    .with_for_update(of=Run)
+_LEFT = Prepared(
+    select(RunNode.node).where(RunNode.run_id == bindparam("of"), RunNode.state == "running")
 )
-_LEFT = select(RunNode).where(RunNode.run_id == bindparam("of"), RunNode.state == "running")
 _CLAIM, _WORKER, _KEY = Reading(RunClaim), Reading(Worker), Reading(WorkerKey)
 _RUN = Reading(Run, "fence", "state", "cancel_requested")
 _LOOK = Prepared(
@@ -45,6 +39,12 @@ _LOOK = Prepared(
     .join(Run, Run.id == RunClaim.run_id)
     .where(RunClaim.kid == bindparam("kid"))
     .with_for_update(read=True, of=Run)
+)
+_SIGNED = Prepared(
+    select(*_CLAIM.columns, *_WORKER.columns, *_KEY.columns)
+    .join_from(RunClaim, Worker, Worker.id == RunClaim.worker_id)
+    .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
+    .where(RunClaim.kid == bindparam("kid"))
 )
 _WORKER_AT = len(_CLAIM)
 _KEY_AT = _WORKER_AT + len(_WORKER)
@@ -70,14 +70,20 @@ def hold_run(
 ) -> tuple[Held, Mapping[str, Any]]:
     """Check a token signed with a run's key and lock the run; returns the claims too.
 
+    Claim and worker have their sealed columns only (:mod:`app.keys.records`).
+
     :param run_id: the run that the route names; the value route names none.
     :raises Unauthenticated: the token does not hold, or is another run's.
     """
-    found = session.execute(_HOLD, {"kid": kid}).one_or_none() if is_id(kid) else None
-    if found is None:
+    row = _SIGNED.row(session, {"kid": kid}) if is_id(kid) else None
+    if row is None:
         raise refusal("unknown_kid")
-    claim, worker, key, run = found
-    held = Held(run, claim, worker)
+    claim = _CLAIM.get(session, row)
+    run = session.get(Run, claim.run_id, with_for_update=True)
+    if run is None:
+        raise refusal("unknown_kid")
+    held = Held(run, claim, _WORKER.get(session, row, _WORKER_AT))
+    key = _KEY.get(session, row, _KEY_AT)
     return held, _verify(held, key, token, audience, run_id, required)
 
 
@@ -323,14 +329,13 @@ def _end(session: Session, run: Run, state: RunState, problem: dict[str, Any] | 
 
 def _end_nodes(session: Session, run: Run, state: RunState) -> None:
     """Nodes that were running when the run ended have ended with it."""
-    left = session.scalars(_LEFT, {"of": run.id})
     ended = "cancelled" if state == RunState.CANCELLED else "failed"
-    for node in left:
+    for (name,) in _LEFT.rows(session, {"of": run.id}):
+        node = session.get_one(RunNode, (run.id, name))
         node.state = ended
         node.finished_at = run.finished_at
         append_own(
-            session, run, f"Node {node.node} ended with the run", node=node.node,
-            data={"state": ended},
+            session, run, f"Node {name} ended with the run", node=name, data={"state": ended}
         )
 
 

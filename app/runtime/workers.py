@@ -115,26 +115,23 @@ def lost(run_id: str) -> Response:
 def _plan(claimed: Claimed) -> dict[str, Any]:
     run = claimed.run
     answer: dict[str, Any] = {"state": claimed.state, "run": run.id, "unix": time.time()}
-    if (
-        claimed.claim is None or claimed.flow is None or claimed.environment is None
-        or claimed.settings is None
-    ):
+    if claimed.kid is None or claimed.settings is None:
         return answer
     return {
         **answer,
-        "claim": claimed.claim.number,
-        "kid": claimed.claim.kid,
+        "claim": run.fence,
+        "kid": claimed.kid,
         "next_seq": run.last_seq + 1,
         "lease_seconds": LEASE.total_seconds(),
         "deadline_unix": run.deadline.timestamp() if run.deadline else None,
         "environment": {
-            "id": claimed.environment.id, "name": claimed.environment.name,
+            "id": run.environment_id, "name": claimed.environment_name,
             "reach": dataclasses.asdict(claimed.reach) if claimed.reach else {},
         },
         "checking": run.state == "checking",
         "only_check": run.trigger.get("kind") == "check",
         "flow": {
-            "id": claimed.flow.id, "name": claimed.flow.name, "version": claimed.flow_version,
+            "id": run.flow_id, "name": claimed.flow_name, "version": claimed.flow_version,
         },
         "settings": {"on_prevented_leak": claimed.settings.on_prevented_leak},
         "inputs": claimed.inputs,

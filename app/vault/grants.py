@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Denied
 from app.ids import new_id, utcnow
-from app.keys.records import Reading
+from app.keys.records import Reading, Writing
 from app.keys.tokens import LEEWAY
 from app.prepared import Prepared
 from app.vault.models import Grant, Secret, SecretBlob, SecretVersion, SpentToken, ValueUse
 
+_GRANTS = Writing(Grant)
 _SPENT = Prepared(insert(cast(Table, SpentToken.__table__)))
 _USED = Prepared(insert(cast(Table, ValueUse.__table__)))
 
@@ -73,11 +74,9 @@ def add_grant(
     session: Session, *, run_id: str, claim: int, node: str, secret: Secret, version: int
 ) -> None:
     """Grant a node of a claim one version of a secret."""
-    session.add(
-        Grant(
-            run_id=run_id, claim=claim, node=node, secret_id=secret.id, version=version,
-            environment_id=secret.environment_id,
-        )
+    _GRANTS.write(
+        session, run_id=run_id, claim=claim, node=node, secret_id=secret.id, version=version,
+        environment_id=secret.environment_id, created_at=utcnow(),
     )
 
 
