@@ -70,6 +70,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_ALLOWED_ENDPOINTS", "",
             "Workers: URLs by commas that nodes may name as a manager's own endpoint; compared by "
             "scheme, host, port and path segments. They may stand in private networks."),
+    Setting("TACIT_FILE_ROOTS", "",
+            "Workers: folders by commas that runs may read, and write with :rw at the end "
+            "(/srv/inbox,/srv/reports:rw), where the environment grants folder:/path."),
     Setting("TACIT_WORKER_SECRETS", "",
             "Workers: env:NAME, file:/path and role:aws, by commas, that this worker hands to "
             "runs of environments that grant them; a name may end with *."),

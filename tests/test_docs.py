@@ -55,9 +55,9 @@ def test_every_setting_is_documented_as_it_is() -> None:
 
 def test_every_setting_of_the_code_has_an_entry() -> None:
     for_workers = {
-        "TACIT_DRAIN_SECONDS", "TACIT_EGRESS_REFUSED", "TACIT_QUEUE", "TACIT_RUN_CPU_SECONDS",
-        "TACIT_RUN_MEMORY_MB", "TACIT_RUN_OPEN_FILES", "TACIT_WORKER_KEY_FILE",
-        "TACIT_WORKER_SCRATCH",
+        "TACIT_DRAIN_SECONDS", "TACIT_EGRESS_REFUSED", "TACIT_FILE_CLOSED", "TACIT_QUEUE",
+        "TACIT_RUN_CPU_SECONDS", "TACIT_RUN_MEMORY_MB", "TACIT_RUN_OPEN_FILES",
+        "TACIT_WORKER_KEY_FILE", "TACIT_WORKER_SCRATCH",
     }
     used = {
         name

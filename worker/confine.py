@@ -14,11 +14,12 @@ import stat
 import struct
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from app.components.folders import Folder
 from worker import seccomp
 from worker.limits import ProcessLimits
 
@@ -31,6 +32,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _WRITE, _READ, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+# To write, make and remove files, and make folders; no links, devices, pipes or sockets.
+_CHANGE = _WRITE | _TRUNCATE | 1 << 5 | 1 << 7 | 1 << 8
 _OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL_DEV
 # Rights that each version of Landlock knows: 1 up to making symbolic links, 2 refer, 3 truncate,
 # 5 ioctl on devices.
@@ -126,7 +129,12 @@ def landlock_version() -> int:
 
 
 def confine(
-    scratch: Path, parent: int, *, uid: int | None, limits: ProcessLimits | None = None
+    scratch: Path,
+    parent: int,
+    *,
+    uid: int | None,
+    limits: ProcessLimits | None = None,
+    folders: Iterable[Folder] = (),
 ) -> Confinement:
     """Give up everything that a run doesn't need. Can't be undone.
 
@@ -134,6 +142,7 @@ def confine(
     :param parent: the process with which this one has to end.
     :param uid: the user to become, from :func:`other_user`.
     :param limits: what the process may use of its machine.
+    :param folders: what else it may read, and write where that is said.
     """
     (limits or ProcessLimits()).apply()
     if uid is not None:
@@ -143,7 +152,7 @@ def confine(
     # A change of user clears the wish to die with the parent, and the dumpable flag.
     die_with_parent(parent)
     quiet = _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-    landlock = _landlock(scratch) if quiet else 0
+    landlock = _landlock(scratch, folders) if quiet else 0
     return Confinement(os.geteuid(), landlock, quiet, become_undumpable())
 
 
@@ -180,8 +189,9 @@ def shut_in() -> int:
     return version
 
 
-def _landlock(scratch: Path) -> int:
-    """Confine this process to its code and its scratch folder; returns the version in force."""
+def _landlock(scratch: Path, folders: Iterable[Folder]) -> int:
+    """Confine this process to its code, its scratch folder and what is listed; returns the
+    version in force."""
 
     def rules(number: int, handled: int) -> None:
         for path in (*map(Path, _SYSTEM), *code_folders()):
@@ -189,6 +199,9 @@ def _landlock(scratch: Path) -> int:
         for device in map(Path, _DEVICES):
             _allow(number, device, (_READ | _WRITE) & handled)
         _allow(number, scratch, handled & ~_EXECUTE)
+        for folder in folders:
+            rights = _READ | _READ_DIR | (_CHANGE if folder.writable else 0)
+            _allow(number, folder.path, rights & handled)
 
     return _restrict(rules, 0)  # connections are the egress guard's matter
 

@@ -17,9 +17,10 @@ from app.ids import iso, utcnow
 from worker.cancellation import AttemptCancellation, RunCancellation
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.external import External, ExternalDoor, Purpose, key_of
-from worker.masking import MaskedText, Masker, MaskerFull
+from worker.masking import WITHHELD, MaskedText, Masker, MaskerFull
 
 if TYPE_CHECKING:
+    from app.components.folders import Folder
     from app.providers.egress import EgressGuard
     from worker.expressions import Expressions
 
@@ -72,6 +73,7 @@ class RunScope:
     :param guard: makes the egress guard when the first node asks for it.
     :param expressions: evaluates what users wrote.
     :param values: of inputs that no wire brings, where a node runs alone: by node and input.
+    :param folders: what the environment grants of the worker's folders.
     :param leaks_fail: whether a node fails whose outputs held secrets, which are masked anyway.
     """
 
@@ -88,6 +90,7 @@ class RunScope:
     expressions: Expressions | None = None
     leaks_fail: bool = False
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folders: tuple[Folder, ...] = ()
 
 
 class WorkerLog:
@@ -151,11 +154,17 @@ class NodeContext:
         self.log = WorkerLog(scope.emit, node_id, attempt)
         self.cancelled = cancelled or scope.cancellation
         self.scratch = scope.scratch
+        self.folders = scope.folders
 
     @property
     def egress(self) -> EgressGuard:
         """The way out: every connection is made through it."""
         return self._scope.guard()
+
+    def holds_secret(self, text: str) -> bool:
+        """Say whether a registered value stands in a text, in any of its forms."""
+        masked = self._scope.masker.mask_text(text)
+        return masked.text == WITHHELD or bool(masked.masks)
 
     @contextmanager
     def span(self, name: str, **attributes: Any) -> Iterator[dict[str, Any]]:

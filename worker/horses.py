@@ -24,7 +24,7 @@ EXIT_SECONDS: Final = 5.0
 PASSED_ON: Final = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
     "TACIT_RUNTIME_URL", "TACIT_CA", "TACIT_WORKER_SCRATCH", "TACIT_LOG_LEVEL",
-    "TACIT_ALLOWED_ENDPOINTS", *SETTINGS,
+    "TACIT_ALLOWED_ENDPOINTS", "TACIT_FILE_ROOTS", "TACIT_FILE_CLOSED", *SETTINGS,
 )
 """What of the parent's environment the zygote gets: no queue, no key file."""
 

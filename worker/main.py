@@ -32,6 +32,7 @@ from app.errors import ConfigError, TacitError, Unavailable
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.folders import read_folders
 from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
 from worker.limits import ProcessLimits
@@ -92,7 +93,9 @@ class Parent:
         self._confinement: Mapping[str, Any] = {}
         self._horse: Horse | None = None
         self._stopping = threading.Event()
-        ProcessLimits.of(environ)  # said here, where an operator looks
+        # Said here, where an operator looks.
+        ProcessLimits.of(environ)
+        read_folders({**environ, "TACIT_WORKER_SCRATCH": self._scratch}, [self._key_file])
         self._drain_seconds = _drain_seconds(environ.get("TACIT_DRAIN_SECONDS", ""))
         self._asked = False
         self._drained: float | None = None  # when a run under way has had its time

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from app.components.errors import NodeCancelled, NodeError
+from app.components.folders import Folder, granted
 from app.components.problems import Problem
 from app.components.registry import Registry, registry
 from app.errors import Invalid
@@ -59,6 +60,7 @@ class Surroundings:
     :param refused: URLs of the installation's own listeners, database and queue.
     :param endpoints: ``TACIT_ALLOWED_ENDPOINTS``.
     :param ask: gets a secret of the worker's machine from the parent.
+    :param folders: what the worker lists; the environment grants parts of it.
     :param alone: whether the process ends with the run, so that nobody may print after it.
     """
 
@@ -69,6 +71,7 @@ class Surroundings:
     ask: Callable[[str], str] = _nothing
     log_level: int = logging.INFO
     components: Registry | None = None
+    folders: tuple[Folder, ...] = ()
     alone: bool = False
 
 
@@ -167,6 +170,7 @@ class Run:
                 tuple(self._reach.get("worker_secrets") or ()),
             ),
             expressions=expressions,
+            folders=granted(self._around.folders, self._reach.get("worker_secrets") or ()),
             values=self._plan.get("values") or {},
             leaks_fail=(self._plan.get("settings") or {}).get("on_prevented_leak") == "fail_node",
         )

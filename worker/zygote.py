@@ -27,6 +27,7 @@ from app.errors import ConfigError
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
+from worker.folders import own_places, read_folders
 from worker.limits import ProcessLimits
 from worker.machine import Asking
 from worker.masking import Masker
@@ -55,6 +56,7 @@ class Zygote:
             environ.get("TACIT_LOG_LEVEL", "INFO").upper(), logging.INFO
         )
         self._limits = ProcessLimits.of(environ)
+        self._folders = read_folders(environ, own_places(environ))
         self._user = confine.other_user()
         if self._user is not None:
             closed = confine.closed_above(self._scratch)
@@ -145,11 +147,12 @@ class Zygote:
             for descriptor in self._wake:
                 os.close(descriptor)
             confinement = confine.confine(
-                scratch, parent, uid=self._user, limits=self._limits
+                scratch, parent, uid=self._user, limits=self._limits,
+                folders=self._folders,
             )
             surroundings = Surroundings(
                 self._client, scratch, self._refused, self._endpoints, Asking(sock).ask,
-                self._level, alone=True,
+                self._level, alone=True, folders=self._folders,
             )
             status = _live(sock, surroundings, confinement)
         except BaseException as error:

@@ -69,6 +69,7 @@ class LocalWorker:
                 **{name: os.environ[name] for name in RUN_LIMITS if name in os.environ},
                 **self._queue(),
                 "TACIT_EGRESS_REFUSED": " ".join(own_listeners(self._config)),
+                "TACIT_FILE_CLOSED": ":".join(map(str, own_files(self._config, self._place))),
             },
             scratch,
             self._user,
@@ -122,6 +123,14 @@ def own_listeners(config: Config) -> list[str]:
     return urls
 
 
+def own_files(config: Config, place: Path) -> list[Path]:
+    """Return where no run may read or write, whatever TACIT_FILE_ROOTS lists."""
+    paths = [config.home, place, config.master_key_file, config.audit_checkpoints]
+    if config.is_sqlite:
+        paths.append(Path(config.database_url.partition(":///")[2] or config.home))
+    return [path.absolute() for path in paths]
+
+
 def become_worker(settings: Mapping[str, str], scratch: Path, user: RunAs | None = None) -> None:
     """Become the worker program with these settings and little else."""
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -148,11 +157,13 @@ def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
         "TACIT_DRAIN_SECONDS", *RUN_LIMITS,
     )
     settings = {name: environ[name] for name in (*needed, *optional) if environ.get(name)}
+    home = Path(environ.get("TACIT_HOME") or "~/.local/share/tacit").expanduser().absolute()
+    settings["TACIT_FILE_CLOSED"] = str(home)
     return machine_settings(environ) | settings
 
 
 def machine_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the worker needs to reach external secrets, and no other variable.
+    """Return what the worker needs to reach external secrets and files, and no other variable.
 
     ``TACIT_WORKER_SECRETS`` names the variables that it may hand to runs; for ``role:aws`` the
     ones that AWS's libraries read go along.
@@ -167,7 +178,7 @@ def machine_settings(environ: Mapping[str, str]) -> dict[str, str]:
             or ("role:aws" in patterns and name.startswith("AWS_"))
         )
     }
-    for name in ("TACIT_ALLOWED_ENDPOINTS", "TACIT_WORKER_SECRETS"):
+    for name in ("TACIT_ALLOWED_ENDPOINTS", "TACIT_FILE_ROOTS", "TACIT_WORKER_SECRETS"):
         if environ.get(name):
             passed[name] = environ[name]
     return passed

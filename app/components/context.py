@@ -11,6 +11,7 @@ from app.components.expressions import Language
 from app.components.secret import Secret
 
 if TYPE_CHECKING:  # a run that connects nowhere doesn't load the guard
+    from app.components.folders import Folder
     from app.providers.egress import EgressGuard
 
 
@@ -85,6 +86,16 @@ class Context(Protocol):
     @property
     def scratch(self) -> Path:
         """The run's own folder: the only place for files. Gone after the run."""
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """Other folders that the run may use; see :mod:`app.components.files`."""
+
+    def holds_secret(self, text: str) -> bool:
+        """Say whether a value of the run's secrets stands in a text, in any form that is masked.
+
+        For data that is about to be kept where nothing masks it.
+        """
 
     @property
     def egress(self) -> EgressGuard:

@@ -35,6 +35,8 @@ BUILTINS: Final[Mapping[str, str]] = {
     "secret.field": "app.components.builtins.secret_field:SecretField",
     "secret.template": "app.components.builtins.secret_template:SecretTemplate",
     "http.request": "app.components.builtins.http_request:HttpRequest",
+    "file.read": "app.components.builtins.file_read:FileRead",
+    "file.write": "app.components.builtins.file_write:FileWrite",
     "control.condition": "app.components.builtins.control_condition:Condition",
     "control.merge": "app.components.builtins.control_merge:Merge",
     "control.delay": "app.components.builtins.control_delay:Delay",

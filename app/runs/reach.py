@@ -11,6 +11,7 @@ from app import audit
 from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit import Action
+from app.components.folders import is_grant
 from app.errors import Invalid
 from app.providers.managers.machine import is_pattern
 from app.runs.models import EnvironmentReach
@@ -24,7 +25,7 @@ class Reach:
 
     :param allow_private: loopback and private ranges; a fresh installation allows them.
     :param worker_secrets: ``env:NAME``, ``file:/path`` or ``role:aws``; a name may end with
-        ``*``. Nothing is granted at first.
+        ``*``. And ``folder:/path`` for File Read and File Write. Nothing is granted at first.
     """
 
     allow_private: bool = True
@@ -65,10 +66,13 @@ def set_reach(
     """
     actor.require(Scope.ENVIRONMENTS_MANAGE)
     for text in worker_secrets or ():
-        if not isinstance(text, str) or len(text) > 1024 or not is_pattern(text):
+        if not isinstance(text, str) or len(text) > 1024 or not (
+            is_pattern(text) or is_grant(text)
+        ):
             raise Invalid(
                 "reference_invalid",
-                "A reference is env:NAME, file:/path or role:aws; a name may end with *.",
+                "A reference is env:NAME, file:/path, role:aws or folder:/path; a name of the "
+                "first two may end with *.",
                 field="worker_secrets",
             )
     if worker_secrets is not None and len(worker_secrets) > MAX_GRANTS:

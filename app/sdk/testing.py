@@ -25,6 +25,7 @@ from app.components.binding import bind, convert
 from app.components.declaration import Component
 from app.components.errors import NodeCancelled, NodeError, NodeTimeout
 from app.components.expressions import LANGUAGES, Language, answer, problem_with
+from app.components.folders import Folder
 from app.components.ports import PortType
 from app.components.secret import Secret, SecretRef, expose, open_for
 from app.providers.egress import EgressGuard
@@ -136,6 +137,12 @@ class LocalContext:
     machine: Mapping[str, str] = field(default_factory=dict)
     found_version: str = ""
     spans: list[str] = field(default_factory=list)
+    folders: tuple[Folder, ...] = ()
+
+    def holds_secret(self, text: str) -> bool:
+        """Say whether a secret's value stands in a text, in the forms that the kit knows."""
+        held = [*self.secrets.values(), *self.known, *([self.granted] if self.granted else [])]
+        return any(form in text for one in held for form in _forms(expose(one)))
 
     @contextmanager
     def span(self, name: str, **attributes: Any) -> Iterator[dict[str, Any]]:
@@ -227,6 +234,8 @@ def run(
     cancelled: LocalCancellation | None = None,
     machine: Mapping[str, str] | None = None,
     only_check: bool = False,
+    folders: Iterable[Folder] = (),
+    scratch: Path | None = None,
 ) -> Result:
     """Run one node as the worker would, and search what it leaves for its secrets.
 
@@ -235,6 +244,8 @@ def run(
     :param secrets: secrets wired in, by port.
     :param granted: what ``fetch_secret`` returns (Secret Fetch).
     :param machine: secrets of the worker's machine, by reference.
+    :param folders: what the run may use besides its own folder.
+    :param scratch: the run's own folder, kept; a new one by default, which goes with the run.
     :param only_check: do the pre-run check of an external secret and no more.
     :raises NodeCancelled: the run was cancelled while it worked.
     """
@@ -247,7 +258,8 @@ def run(
             secrets=held,
             granted=None if granted is None else _as_secret(granted, "granted"),
             run_inputs=run_inputs or {},
-            scratch=Path(folder),
+            scratch=scratch or Path(folder),
+            folders=tuple(folders),
             egress=egress or EgressGuard(),
             cancelled=cancelled or LocalCancellation(),
             machine=machine or {},

@@ -30,6 +30,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
                                     "{{secret|base64}}-{{secret_2}}-{{secret_3}}-{{secret_4}}"},
     "data.template": {"template": "{{ values }} {% for one in values %}{{ one }}{% endfor %}"},
     "text.template": {"template": "{{values}}"},
+    "file.read": {"path": "nothing.txt"},
+    "file.write": {"path": "here/out.txt", "make_folders": True, "mode": "append"},
 }
 """What has to be typed into a component, where its declaration doesn't say it all."""
 
@@ -46,6 +48,8 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
     "data.parse_json": [{"form": "lines"}, {"text": "{"}],
     "data.parse_csv": [{"delimiter": "tab"}, {"header": False, "max_rows": 1}],
     "data.parse_yaml": [{"documents": "all"}, {"text": "a: ["}],
+    "file.read": [{"path": "../x"}, {"path": "/etc/passwd"}, {"path": "/proc/self/environ"}],
+    "file.write": [{"encoding": "base64"}, {"path": "no/folder", "make_folders": False}],
     "data.set": [{"remove": "[["}],
 }
 """Settings with which a component fails at what it is given."""

@@ -16,7 +16,9 @@ from app.runs.reach import get_reach, set_reach
     "--private/--no-private", default=None,
     help="Let runs connect to loopback and private networks, or not.",
 )
-@click.option("--grant", multiple=True, help="Grant env:NAME, file:/path or role:aws.")
+@click.option(
+    "--grant", multiple=True, help="Grant env:NAME, file:/path, role:aws or folder:/path.",
+)
 @click.option("--revoke", multiple=True, help="Take such a grant back.")
 def reach(
     environment: str, private: bool | None, grant: tuple[str, ...], revoke: tuple[str, ...]
@@ -31,4 +33,4 @@ def reach(
                 session, actor, allow_private=private, worker_secrets=list(granted)
             )
     click.echo(f"Private networks: {'allowed' if found.allow_private else 'refused'}.")
-    click.echo(f"Secrets of workers: {', '.join(found.worker_secrets) or 'none'}.")
+    click.echo(f"Secrets and folders of workers: {', '.join(found.worker_secrets) or 'none'}.")
