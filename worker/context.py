@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from app.components.errors import NodeError
 from app.components.expressions import Language
 from app.components.problems import Remedy
-from app.components.secret import Secret, SecretRef, expose, open_for
+from app.components.secret import Secret, SecretRef, expose, open_address, open_for
 from app.ids import iso, utcnow
 from worker.cancellation import AttemptCancellation, RunCancellation
 from worker.errors import RuntimeRefused, RuntimeUnreachable
@@ -201,6 +201,16 @@ class NodeContext:
         :raises NodeError: ``secret_host_denied``; ``secret_not_wired``.
         """
         return open_for(self._secret(port), port, destination)
+
+    def reveal_address(self, port: str) -> str:
+        """Return the plaintext of a secret that is an address, for the place that it names.
+
+        :raises NodeError: ``secret_not_usable``; ``secret_host_denied``; ``secret_not_wired``.
+        """
+        address, parts = open_address(self._secret(port), port)
+        for part in parts:
+            self.derive(part, port)
+        return address
 
     def fetch_secret(self) -> Secret:
         """Return the stored secret that the plan grants to this node.

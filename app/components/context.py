@@ -129,6 +129,13 @@ class Context(Protocol):
         :raises NodeError: ``secret_host_denied``; ``secret_not_wired``.
         """
 
+    def reveal_address(self, port: str) -> str:
+        """Return the plaintext of a secret that is an http or https address, for the place that
+        it names itself. The masker knows its parts too, as they may be told back alone.
+
+        :raises NodeError: ``secret_not_usable``, where it is no address; as :meth:`reveal`.
+        """
+
     def fetch_secret(self) -> Secret:
         """Return the stored secret that the plan grants to this node (Secret Fetch only)."""
 

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn
+from urllib.parse import parse_qsl
 
 from app.components.errors import NodeError
-from app.providers.destinations import permits
+from app.providers.destinations import permits, read_url
+from app.providers.errors import EgressRefused
 
 MASK: Final = "***"
 
@@ -143,3 +145,34 @@ def open_for(secret: Secret, port: str, destination: str | Callable[[str], str])
             "or send the request elsewhere.",
         )
     return expose(secret)
+
+
+_TELLING: Final = 8
+"""Characters from which a part of a secret address counts as a secret of its own."""
+
+
+def open_address(secret: Secret, port: str) -> tuple[str, list[str]]:
+    """Return the plaintext of a secret that is an address, and its parts that are secrets too.
+
+    Services hand out such addresses (``https://hooks.example/T0/B0/token``): the place is known
+    only once it was read.
+
+    :raises NodeError: ``secret_not_usable``; ``secret_host_denied``.
+    """
+    try:
+        target = read_url(expose(secret))
+    except EgressRefused:
+        raise NodeError(
+            "secret_not_usable",
+            f"The secret wired into {port} isn't an address that begins with https:// or "
+            "http://. Store the whole address as the service shows it.",
+        ) from None
+    parts = [target.path_and_query, *target.path.split("/")]
+    parts += [value for _, value in parse_qsl(target.query)]
+    # Words such as “services” are in every such address, and in other texts too.
+    telling = dict.fromkeys(
+        part for part in parts
+        if len(part) >= _TELLING and not (len(part) < 2 * _TELLING and part.isalpha()
+                                          and part.islower())
+    )
+    return open_for(secret, port, target.origin).strip(" \t\r\n"), list(telling)

@@ -27,7 +27,7 @@ from app.components.errors import NodeCancelled, NodeError, NodeTimeout
 from app.components.expressions import LANGUAGES, Language, answer, problem_with
 from app.components.folders import Folder
 from app.components.ports import PortType
-from app.components.secret import Secret, SecretRef, expose, open_for
+from app.components.secret import Secret, SecretRef, expose, open_address, open_for
 from app.providers.egress import EgressGuard
 from app.providers.errors import EgressError
 
@@ -170,6 +170,16 @@ class LocalContext:
         value = open_for(self.secrets[port], port, destination)
         self.revealed.append((port, destination))
         return value
+
+    def reveal_address(self, port: str) -> str:
+        """Open a secret that is an address."""
+        if port not in self.secrets:
+            raise NodeError("secret_not_wired", f"No secret is wired into {port}.")
+        address, parts = open_address(self.secrets[port], port)
+        self.revealed.append((port, "its own address"))
+        for part in parts:
+            self.derive(part, port)
+        return address
 
     def fetch_secret(self) -> Secret:
         """Return the granted secret."""

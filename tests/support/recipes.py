@@ -32,6 +32,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "text.template": {"template": "{{values}}"},
     "file.read": {"path": "nothing.txt"},
     "file.write": {"path": "here/out.txt", "make_folders": True, "mode": "append"},
+    "slack.post": {"channel": "C01", "text": "x", "retry_count": 0},
+    "http.webhook_post": {"retry_count": 0},
+    "email.send": {"from": "a@example.com", "to": "b@example.com", "timeout": 2,
+                   "security": "none"},
 }
 """What has to be typed into a component, where its declaration doesn't say it all."""
 
@@ -69,6 +73,22 @@ WAYS: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
         ({"url": "https://localhost:9/"}, ("client_certificate",)),
         ({"method": "POST"}, ("secret_body",)),
         ({"method": "POST", "url": "{service}/redirect-nowhere"}, ("secret_body",)),
+    ],
+    "http.webhook_post": [
+        ({"url": "{service}/echo"}, ("signing_secret", "bearer_token")),
+        ({"url": "{service}/echo", "signature": "body"}, ("signing_secret",)),
+        ({"url": "{service}/status/503", "retry_count": 1}, ("bearer_token",)),
+    ],
+    "slack.post": [
+        ({"api_url": "{service}/status/500"}, ("bot_token",)),
+        ({"api_url": "{service}"}, ("bot_token",)),
+        ({"api_url": "{service}/bad-json"}, ("bot_token",)),
+        ({"api_url": "{service}/garbage"}, ("bot_token",)),
+    ],
+    "email.send": [
+        ({"security": "starttls"}, ("password",)),
+        ({"security": "tls"}, ("password",)),
+        ({"security": "none"}, ()),
     ],
 }
 """More ways of a component with many: settings (``{service}`` is the service's address), and the

@@ -1,0 +1,1 @@
+"""Letters, and handing them to a mail server."""
