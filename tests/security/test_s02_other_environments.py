@@ -9,10 +9,15 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.accounts.scopes import ROLE_SCOPES, Role
+from app.flows.service import create_flow
 from app.ids import new_id
+from app.runs.models import Run
+from app.runs.service import start_run
+from app.vault.service import NewSecret, create_secret
 from tests.support.api_table import TABLE
-from tests.support.installation import Installation
+from tests.support.installation import Installation, canary
 from tests.support.inventory import fill_environment
+from tests.support.runs import HeldRun, SigningWorker, Workshop, fetching
 
 WITH_IDS = [route for route in TABLE if route.ids]
 
@@ -120,3 +125,77 @@ def test_s02_an_environments_admin_reaches_no_further(
     ):
         answer = browser.api(method, path, json=body)
         assert answer.json["code"] == code, (method, path, answer.json)
+
+
+def _claimed(workshop: Workshop, environment_id: str) -> HeldRun:
+    """Make a run that fetches a secret in an environment, and claim it by a worker of there."""
+    house, vault = workshop.installation, workshop.installation.services.vault
+    assert vault is not None
+    there = workshop.actor(environment_id=environment_id)
+    name = f"held-{new_id()}"
+    with house.services.db.begin() as session:
+        create_secret(session, there, vault, NewSecret(name=name, value=canary()))
+        flow = create_flow(session, there, name="held", graph=fetching(name))
+        run = start_run(session, there, flow.id)
+    worker = SigningWorker.enrol(house, f"there-{name}"[:60], environment_id)
+    return workshop.runtime.claim(worker, run.id)
+
+
+def test_s02_a_worker_reaches_no_run_and_no_value_of_another_environment(
+    house: Installation,
+) -> None:
+    """Claims, losses, events, heartbeats, ends and values: as for what never was."""
+    workshop = Workshop.open(house)
+    with house.services.db.read() as session:
+        from app.accounts import service as accounts
+
+        staging = accounts.find_environment(session, "staging")
+        assert staging is not None
+        staging_id = staging.id
+    theirs = _claimed(workshop, staging_id)
+    mine = workshop.claimed(workshop.secret())
+    waiting = _waiting(workshop, staging_id)
+    runtime, worker, never = workshop.runtime, workshop.worker, new_id()
+
+    answers = [runtime.try_claim(worker, run) for run in (waiting, theirs.id, never)]
+    assert [(one.status_code, one.json["code"]) for one in answers] == [
+        (404, "run_not_found")
+    ] * 3
+    own = mine.token()
+    for path, body in (
+        ("events", {"events": []}), ("heartbeat", {}), ("finish", {"state": "succeeded"}),
+        ("checked", {"problems": []}), ("accesses", {"node": "n0", "purpose": "use"}),
+    ):
+        found, none = (
+            runtime.post(f"/runs/{run}/{path}", own, body) for run in (theirs.id, never)
+        )
+        assert _said(found) == _said(none), path
+        assert found.status_code in (401, 404), path
+        # Even a token that names the other run is signed by a key of this one.
+        for run in (theirs.id, never):
+            forged = runtime.post(f"/runs/{run}/{path}", mine.token(run=run), body)
+            assert forged.status_code in (401, 404), path
+    for body in ({"claim": 1, "reason": "x"}, {"claim": None, "reason": "x"}):
+        found, none = (
+            runtime.post(f"/runs/{run}/lost", worker.token(), body) for run in (theirs.id, never)
+        )
+        assert _said(found) == _said(none)
+    grant = theirs.plan["grants"][0]
+    for token in (
+        mine.value_token(grant), mine.value_token(grant, run=theirs.id),
+        mine.value_token(grant, run=theirs.id, claim=theirs.plan["claim"]),
+    ):
+        answer = runtime.value(mine, token, grant)
+        assert answer.status_code in (401, 403, 404)
+        assert "value" not in (answer.json or {})
+    with house.services.db.read() as session:
+        assert session.get_one(Run, theirs.id).state == "running"
+        assert session.get_one(Run, waiting).state == "queued"
+    assert runtime.value(theirs).status_code == 200
+
+
+def _waiting(workshop: Workshop, environment_id: str) -> str:
+    there = workshop.actor(environment_id=environment_id)
+    with workshop.installation.services.db.begin() as session:
+        flow = create_flow(session, there, name="waits", graph=fetching())
+        return start_run(session, there, flow.id).id

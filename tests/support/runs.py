@@ -14,6 +14,7 @@ from app.factory import create_runtime_app
 from app.flows.service import FlowView, create_flow
 from app.flows.settings import FlowSettings
 from app.ids import new_id
+from app.runs.enrolment import make_key
 from app.runs.service import RunView, get_run, start_run
 from app.runs.workers import enroll_local
 from app.vault.service import NewSecret, SecretView, create_secret, delete_secret, rotate_secret
@@ -45,10 +46,15 @@ class SigningWorker:
     key: Ed25519PrivateKey
 
     @classmethod
-    def enrol(cls, installation: Installation, name: str = "bench") -> SigningWorker:
-        """Enrol a worker in the default environment."""
+    def enrol(
+        cls, installation: Installation, name: str = "bench", environment_id: str | None = None
+    ) -> SigningWorker:
+        """Enrol a worker, by default in the default environment."""
         with installation.services.db.begin() as session:
-            document = enroll_local(session, name)
+            if environment_id is None:
+                document = enroll_local(session, name)
+            else:
+                document = make_key(session, installation.operator(environment_id), name)
         return cls(
             document["worker_id"], document["key_id"], name,
             read_private_key(document["private_key"]),
