@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from app.config import Config
 from app.db import build_engine
@@ -18,14 +18,14 @@ LOCK = 0x7AC17
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
 
-def upgrade(config: Config) -> None:
-    """Apply the migrations that the database lacks, each in a transaction.
+def upgrade(config: Config) -> frozenset[str]:
+    """Apply the migrations that the database lacks, each in a transaction; returns their ids.
 
     A database that is up to date is told so without loading any migration's code.
     """
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if is_current(config):
-        return
+        return frozenset()
     engine = build_engine(config.database_url)
     try:
         with engine.begin() as connection:
@@ -35,7 +35,11 @@ def upgrade(config: Config) -> None:
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK})
             alembic = _alembic()
             alembic.attributes["connection"] = connection
+            before = _revision_of(connection)
             command.upgrade(alembic, "head")
+            scripts = ScriptDirectory.from_config(alembic)
+            applied = scripts.iterate_revisions("head", before or "base")
+            return frozenset(script.revision for script in applied)
     finally:
         engine.dispose()
 
@@ -61,13 +65,15 @@ def current_revision(config: Config) -> str | None:
     engine = build_engine(config.database_url)
     try:
         with engine.execution_options(ro=True).connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(
-                text("select version_num from alembic_version")
-            ).scalar_one_or_none()
+            return _revision_of(connection)
     finally:
         engine.dispose()
+
+
+def _revision_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("select version_num from alembic_version")).scalar_one_or_none()
 
 
 def _alembic() -> AlembicConfig:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import system_actor
-from app.accounts.environments import DEFAULT, find_environment
+from app.accounts.environments import DEFAULT, add_environment, find_environment
 from app.accounts.models import Environment, SetupLink, User
 from app.accounts.people import create_user, has_users
 from app.accounts.scopes import Role
@@ -26,9 +26,7 @@ def ensure_default_environment(session: Session) -> Environment:
     """Return the default environment, made if the installation has none yet."""
     environment = find_environment(session, DEFAULT)
     if environment is None:
-        environment = Environment(name=DEFAULT, title="Default")
-        session.add(environment)
-        session.flush()
+        environment = add_environment(session, DEFAULT, "Default")
     return environment
 
 

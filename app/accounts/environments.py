@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.accounts.actor import Actor
 from app.accounts.administrators import require_everywhere, scopes_everywhere
-from app.accounts.models import Environment, RoleGrant
+from app.accounts.models import Environment, EnvironmentReach, RoleGrant
 from app.accounts.policies import Policies, read_policies
 from app.accounts.scopes import Scope
 from app.audit import Action
@@ -106,17 +107,41 @@ def create_environment(
     if find_environment(session, name) is not None:
         raise Conflict("environment_name_taken", f"There is an environment {name} already.",
                        field="name")
-    made = Environment(
-        name=name, title=_check_title(title or name), protected=protected,
+    made = add_environment(
+        session, name, _check_title(title or name), protected=protected,
         policies=read_policies(policies).to_json(),
     )
-    session.add(made)
-    session.flush()
     audit.record(
         session, actor=actor.who(), action=Action.ENVIRONMENT_CREATE, target=name,
         data={"environment": made.id, "protected": protected},
     )
     return made
+
+
+def add_environment(session: Session, name: str, title: str, **more: Any) -> Environment:
+    """Add the rows of an environment; everything was checked."""
+    made = Environment(name=name, title=title, **more)
+    session.add(made)
+    session.flush()
+    session.add(EnvironmentReach(environment_id=made.id))
+    session.flush()
+    return made
+
+
+def acting_in(session: Session, actor: Actor, environment_id: str) -> Actor:
+    """Return the actor as somebody who looks after an environment, this one or another.
+
+    :raises Denied: the actor lacks ``environments:manage``.
+    :raises NotFound: ``environment_not_found``: it isn't there, or not theirs to look after.
+    """
+    actor.require(Scope.ENVIRONMENTS_MANAGE)
+    if environment_id == actor.environment_id:
+        return actor
+    scopes = scopes_everywhere(session, actor)
+    if Scope.ENVIRONMENTS_MANAGE not in scopes:
+        raise NotFound("environment_not_found", "There is no such environment.")
+    get_environment(session, environment_id)
+    return replace(actor, environment_id=environment_id, scopes=frozenset(scopes))
 
 
 def change_environment(
@@ -130,10 +155,7 @@ def change_environment(
     :raises NotFound: ``environment_not_found``.
     :raises Invalid: ``environment_title_invalid`` or ``policies_invalid``.
     """
-    actor.require(Scope.ENVIRONMENTS_MANAGE)
-    elsewhere = environment_id != actor.environment_id
-    if elsewhere and Scope.ENVIRONMENTS_MANAGE not in scopes_everywhere(session, actor):
-        raise NotFound("environment_not_found", "There is no such environment.")
+    acting_in(session, actor, environment_id)
     row = get_environment(session, environment_id)
     wanted: dict[str, Any] = {}
     if title is not None:

@@ -42,6 +42,19 @@ class Environment(Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
+class EnvironmentReach(Sealed, Base):
+    """What the runs of an environment may reach. Each environment has its row from the beginning:
+    none stands for nothing, so that one deleted in SQL is found."""
+
+    __tablename__ = "environment_reach"
+    __table_args__ = (Index(None, "mac_key_id"),)
+    SEALED: ClassVar[tuple[str, ...]] = ("environment_id", "allow_private", "worker_secrets")
+
+    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"), primary_key=True)
+    allow_private: Mapped[bool] = mapped_column(default=True)
+    worker_secrets: Mapped[list[Any]] = mapped_column(default=list)
+
+
 class User(Sealed, Base):
     """A person; ``email`` is normalised and unique."""
 

@@ -13,6 +13,7 @@ from app.accounts.credentials import (
     touch_token,
 )
 from app.accounts.environments import (
+    acting_in,
     change_environment,
     create_environment,
     find_environment,
@@ -56,6 +57,7 @@ from app.accounts.sessions import (
 __all__ = [
     "PersonView",
     "RoleView",
+    "acting_in",
     "actor_for_token",
     "change_environment",
     "close_attempt",

@@ -89,9 +89,9 @@ def _prepare(config: Config, admin: FirstAdmin | None) -> Prepared:
     from app.accounts import bootstrap
     from app.accounts.environments import list_environments
     from app.accounts.people import has_users
+    from app.cli.upgrading import upgrade
     from app.keys import installation
     from app.keys.ca import ensure_tls
-    from app.migrate import upgrade
 
     # First of all, so that a wrong key stops the start before anything is written.
     installation.ensure_keys(config)

@@ -19,6 +19,7 @@ from app.cli import archive
 from app.cli.installed import check_installed, operator
 from app.cli.places import HomeLock, prepare_home
 from app.cli.serve import load_factory
+from app.cli.upgrading import upgrade
 from app.config import Config
 from app.db import build_engine
 from app.errors import ConfigError, Conflict, Invalid
@@ -133,7 +134,7 @@ def _prepare(config: Config, manifest: dict[str, Any]) -> dict[str, int]:
             "Restore it with that release.",
         )
     _try_keys(config, manifest)
-    migrate.upgrade(config)
+    upgrade(config)
     services = load_factory("open_services")(config)
     try:
         with services.db.begin() as session:

@@ -194,14 +194,3 @@ class Notice(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
-
-
-class EnvironmentReach(Sealed, Base):
-    """What the runs of an environment may reach; without a row, what a fresh one allows."""
-
-    __tablename__ = "environment_reach"
-    SEALED: ClassVar[tuple[str, ...]] = ("environment_id", "allow_private", "worker_secrets")
-
-    environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"), primary_key=True)
-    allow_private: Mapped[bool]
-    worker_secrets: Mapped[list[Any]]

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
+from app.accounts.models import Environment, EnvironmentReach
 from app.accounts.scopes import Scope
 from app.audit import Action
+from app.audit.verify import Finding
 from app.components.folders import is_grant
 from app.errors import Invalid
+from app.keys.sealed import Tampered
 from app.providers.managers.machine import is_pattern
-from app.runs.models import EnvironmentReach
 
 MAX_GRANTS = 100
+
+ROWS_SINCE = "0011_reach_of_all"
+"""The migration since which every environment has a row."""
+
+_log = logging.getLogger("tacit.runs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +45,12 @@ class Reach:
 def reach_of(session: Session, environment_id: str) -> Reach:
     """Return what the environment's runs may reach.
 
-    :raises Tampered: the row was edited in SQL.
+    :raises Tampered: the row was edited or deleted in SQL.
     """
     row = session.get(EnvironmentReach, environment_id)
     if row is None:
-        return Reach()
+        _log.error("row_missing", extra={"table": "environment_reach", "row": environment_id})
+        raise Tampered("environment_reach")
     return Reach(row.allow_private, tuple(row.worker_secrets))
 
 
@@ -61,8 +72,11 @@ def set_reach(
 ) -> Reach:
     """Change what the environment's runs may reach; None leaves a part as it is.
 
+    Where the row was deleted in SQL, this makes it anew, and what isn't given is nothing.
+
     :raises Denied: the actor lacks ``environments:manage``.
     :raises Invalid: ``reference_invalid``.
+    :raises Tampered: the row was edited in SQL.
     """
     actor.require(Scope.ENVIRONMENTS_MANAGE)
     for text in worker_secrets or ():
@@ -83,7 +97,7 @@ def set_reach(
     row = session.get(EnvironmentReach, actor.environment_id, with_for_update=True)
     if row is None:
         row = EnvironmentReach(
-            environment_id=actor.environment_id, allow_private=True, worker_secrets=[]
+            environment_id=actor.environment_id, allow_private=False, worker_secrets=[]
         )
         session.add(row)
     if allow_private is not None:
@@ -96,3 +110,24 @@ def set_reach(
         data={"allow_private": row.allow_private, "worker_secrets": list(row.worker_secrets)},
     )
     return Reach(row.allow_private, tuple(row.worker_secrets))
+
+
+def seal_reach(session: Session) -> None:
+    """Give the environments of older releases their row; once, right after the migration."""
+    for environment_id in _without_row(session):
+        session.add(EnvironmentReach(environment_id=environment_id))
+
+
+def find_missing_reach(session: Session) -> Iterator[Finding]:
+    """Yield a finding for each environment whose row was deleted."""
+    for environment_id in _without_row(session):
+        yield Finding(
+            environment_id, 0, "missing",
+            "What the runs of this environment may reach was deleted outside Tacit; none of them "
+            "starts. Set it with “tacit reach”.",
+        )
+
+
+def _without_row(session: Session) -> list[str]:
+    rows = select(EnvironmentReach.environment_id)
+    return list(session.scalars(select(Environment.id).where(Environment.id.not_in(rows))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,13 @@ from werkzeug.wrappers import Response
 from app.accounts import service as accounts
 from app.accounts.actor import Actor
 from app.accounts.administrators import scopes_everywhere
+from app.accounts.limits import Limits, get_limits, set_limits
 from app.accounts.policies import Policies, read_policies
 from app.accounts.scopes import Scope
 from app.errors import Conflict, Denied, Invalid
 from app.http.identity import ENVIRONMENT_COOKIE
+from app.keys.sealed import Tampered
+from app.runs.reach import Reach, reach_of, set_reach
 from app.web.forms import Errors, FieldError, errors_of
 from app.web.hx import go
 from app.web.pages import pages
@@ -27,7 +30,10 @@ _YEAR = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRow:
-    """An environment as the page shows it."""
+    """An environment as the page shows it.
+
+    :ivar reach: None where its row was changed or deleted outside Tacit.
+    """
 
     id: str
     name: str
@@ -35,6 +41,8 @@ class EnvironmentRow:
     protected: bool
     policies: Policies
     here: bool
+    limits: Limits
+    reach: Reach | None
 
 
 @pages.post("/environment")
@@ -83,7 +91,7 @@ def create_environment() -> Response | tuple[str, int]:
 
 @pages.post("/settings/environments/<environment_id>")
 def change_environment(environment_id: str) -> Response | tuple[str, int]:
-    """Change an environment's title, protection and policies."""
+    """Change an environment's title, protection, policies, limits, and what its runs reach."""
     form = request.form
     policies: dict[str, Any] = {
         "hardcoded_credentials": form.get("hardcoded_credentials", "warn"),
@@ -97,7 +105,12 @@ def change_environment(environment_id: str) -> Response | tuple[str, int]:
                 protected="protected" in form, policies=policies,
             )
             name = row.name
-    except Invalid as error:
+            there = accounts.acting_in(session, actor, environment_id)
+            if "queued_runs" in form:
+                _change_limits(session, there, form)
+            if "worker_secrets" in form:
+                _change_reach(session, there, form)
+    except (Invalid, Tampered) as error:
         flash(error.detail, "error")
     else:
         flash(f"Changed {name}.")
@@ -125,6 +138,52 @@ def _rows(session: Session, actor: Actor, everywhere: bool) -> Sequence[Environm
         EnvironmentRow(
             one.id, one.name, one.title, one.protected, read_policies(one.policies),
             one.id == actor.environment_id,
+            Limits(one.queued_limit, one.running_limit, one.retention_days),
+            _reach(session, one.id),
         )
         for one in found
     ]
+
+
+def _reach(session: Session, environment_id: str) -> Reach | None:
+    try:
+        return reach_of(session, environment_id)
+    except Tampered:
+        return None
+
+
+def _change_limits(session: Session, actor: Actor, form: Mapping[str, str]) -> None:
+    """Set the limits as typed, where they are others.
+
+    :raises Invalid: ``limits_invalid``.
+    """
+    running = form.get("running_runs", "").strip()
+    wanted = Limits(
+        _whole(form, "queued_runs", "Runs that wait"),
+        _whole(form, "running_runs", "Runs at once") if running else None,
+        _whole(form, "retention_days", "Days"),
+    )
+    if wanted != get_limits(session, actor):
+        set_limits(session, actor, wanted)
+
+
+def _whole(form: Mapping[str, str], name: str, label: str) -> int:
+    text = form.get(name, "").strip().replace(",", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Invalid("limits_invalid", f"{label} has to be a whole number.", field=name)
+    return int(text)
+
+
+def _change_reach(session: Session, actor: Actor, form: Mapping[str, str]) -> None:
+    """Set what runs reach as typed, where it is something else or its row is missing.
+
+    :raises Invalid: ``reference_invalid``.
+    :raises Tampered: the row was edited in SQL.
+    """
+    lines = form.get("worker_secrets", "").splitlines()
+    wanted = Reach("allow_private" in form, tuple(sorted({one.strip() for one in lines} - {""})))
+    if wanted != _reach(session, actor.environment_id):
+        set_reach(
+            session, actor, allow_private=wanted.allow_private,
+            worker_secrets=list(wanted.worker_secrets),
+        )

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.accessible import violations
 from tests.support.installation import PASSWORD, Installation, canary
 from tests.support.page_server import serve
 from tests.support.runs import fetching
+from tests.support.worker_process import work_off
 
 
 @pytest.fixture
@@ -72,6 +74,7 @@ def test_from_dev_to_prod(
     page.wait_for_url("**/flows/import", wait_until="load")
     page.set_input_files("#file", file)
     expect(page.locator("tr[data-status=missing]")).to_have_count(2)
+    assert violations(page) == []
     photograph(page, "import")
     client = page.locator('tr[data-secret="acme/client"]')
     client.get_by_text("Create acme/client here").click()
@@ -92,6 +95,15 @@ def test_from_dev_to_prod(
     started = target.post(f"/flows/{flow['id']}/runs", json={})
     assert started.status_code == 202
     assert started.json["flow_version"] == 1
+    assert work_off(prod, started.json["id"], tmp_path) == "succeeded"
+    used = target.get(f"/audit?action=secret.use&run_id={started.json['id']}").json["items"]
+    assert sorted(one["node"] for one in used) == ["n0", "n1", "n2"]
+    page.goto(f"{second}/runs/{started.json['id']}")
+    expect(page.locator("#run-head")).to_contain_text("Succeeded")
+    expect(page.locator("#run-nodes tbody tr")).to_have_count(4)
+    assert violations(page) == []
+    assert wanted not in page.content()
+    assert value not in page.content()
 
     graph = target.get(f"/flows/{flow['id']}").json["graph"]
     graph["nodes"][0]["label"] = "Another label"

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app.accounts import bootstrap
 from app.accounts import service as accounts
 from app.accounts.actor import Actor, system_actor
-from app.accounts.models import Environment
+from app.accounts.environments import add_environment
 from app.accounts.scopes import Role, Scope
 from app.config import Config
 from app.db import Base, build_engine
@@ -82,10 +82,7 @@ class Installation:
     def environment(self, name: str) -> str:
         """Create another environment; returns its id."""
         with self.services.db.begin() as session:
-            made = Environment(name=name, title=name.title())
-            session.add(made)
-            session.flush()
-            return made.id
+            return add_environment(session, name, name.title()).id
 
     def token(
         self, *scopes: Scope | str, role: Role | str = Role.ADMIN, user_id: str | None = None,

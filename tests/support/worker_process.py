@@ -12,13 +12,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from redis import Redis
 from rq import Queue
 
 from app.cli import embedded
-from tests.support.runtime_standin import PlannedRun, RuntimeStandin
+from app.runs.models import Run
+from app.runs.states import TERMINAL
+from app.runs.workers import enroll_local
+from tests.support.installation import Installation
+from tests.support.runtime_process import runtime_process
+from tests.support.runtime_standin import PlannedRun
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,10 +52,24 @@ def queue_server() -> Iterator[tuple[str, Redis]]:
             process.wait()
 
 
+class Server(Protocol):
+    """What a worker needs to know of its server."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def ca(self) -> Path: ...
+
+    def key_document(self) -> dict[str, str]:
+        """What the worker's key file holds."""
+        ...
+
+
 class WorkerProcess:
     """``python -m worker.main``, as an operator starts it."""
 
-    def __init__(self, standin: RuntimeStandin, redis_url: str, redis: Redis, folder: Path) -> None:
+    def __init__(self, standin: Server, redis_url: str, redis: Redis, folder: Path) -> None:
         key = folder / "worker.key"
         key.write_text(json.dumps(standin.key_document()))
         key.chmod(0o600)
@@ -90,7 +111,48 @@ class WorkerProcess:
         return self.log.read_text("utf-8")
 
     def enqueue(self, run: PlannedRun) -> PlannedRun:
-        self.queue.enqueue_call(
-            "worker.main.execute", args=[run.id], job_id=f"{run.id}-1",
-            description=f"run {run.id}", result_ttl=0, failure_ttl=3600)
+        self.put(run.id)
         return run
+
+    def put(self, run_id: str) -> None:
+        """Put a run's job into the queue."""
+        self.queue.enqueue_call(
+            "worker.main.execute", args=[run_id], job_id=f"{run_id}-1",
+            description=f"run {run_id}", result_ttl=0, failure_ttl=3600)
+
+
+@dataclass(frozen=True)
+class _Runtime:
+    """The real runtime listener of an installation."""
+
+    url: str
+    ca: Path
+    document: dict[str, str]
+
+    def key_document(self) -> dict[str, str]:
+        return self.document
+
+
+def work_off(installation: Installation, run_id: str, folder: Path) -> str:
+    """Have a run done by a real worker over the real runtime listener; returns its last state."""
+    with installation.services.db.begin() as session:
+        document = enroll_local(session, "bench")
+    with queue_server() as (url, redis), runtime_process(installation, folder) as runtime:
+        ca = installation.config.home / "tls" / "ca.pem"
+        server = _Runtime(f"https://localhost:{runtime.port}", ca, document)
+        worker = WorkerProcess(server, url, redis, folder)
+        worker.start()
+        try:
+            worker.put(run_id)
+            until = time.monotonic() + 60
+            while (state := _state(installation, run_id)) not in TERMINAL:
+                assert time.monotonic() < until, (state, worker.words())
+                time.sleep(0.1)
+            return state
+        finally:
+            worker.stop()
+
+
+def _state(installation: Installation, run_id: str) -> str:
+    with installation.services.db.read() as session:
+        return session.get_one(Run, run_id).state

@@ -14,6 +14,7 @@ from app.audit.verify import make_checkpoint, read_checkpoints
 from app.audit.verify import verify as verify_chains
 from app.cli.installed import load_config, opened
 from app.cli.operator import operator_in
+from app.runs.reach import find_missing_reach
 from app.runs.replay import find_replayed_workers
 from app.vault.replay import find_replayed_secrets, find_replayed_versions
 
@@ -41,7 +42,7 @@ def verify(file: Path | None) -> None:
         findings = [*verdict.findings]
         for find_replayed in (
             find_replayed_secrets, find_replayed_versions, find_replayed_access,
-            find_replayed_workers,
+            find_replayed_workers, find_missing_reach,
         ):
             findings += find_replayed(session)
     for finding in findings:

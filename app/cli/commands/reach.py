@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import click
+from sqlalchemy.orm import Session
 
+from app.accounts.actor import Actor
 from app.accounts.environments import DEFAULT
 from app.cli.installed import load_config, opened
 from app.cli.operator import operator_in
-from app.runs.reach import get_reach, set_reach
+from app.keys.sealed import Tampered
+from app.runs.reach import Reach, get_reach, set_reach
 
 
 @click.command()
@@ -26,7 +29,7 @@ def reach(
     """Show or change what the runs of an environment may reach."""
     with opened(load_config()) as services, services.db.begin() as session:
         actor = operator_in(session, environment)
-        found = get_reach(session, actor)
+        found = _found(session, actor, changing=private is not None)
         if private is not None or grant or revoke:
             granted = sorted((set(found.worker_secrets) | set(grant)) - set(revoke))
             found = set_reach(
@@ -34,3 +37,13 @@ def reach(
             )
     click.echo(f"Private networks: {'allowed' if found.allow_private else 'refused'}.")
     click.echo(f"Secrets and folders of workers: {', '.join(found.worker_secrets) or 'none'}.")
+
+
+def _found(session: Session, actor: Actor, *, changing: bool) -> Reach:
+    """Return what is set; where its row was deleted outside Tacit, nothing, to be set anew."""
+    try:
+        return get_reach(session, actor)
+    except Tampered:
+        if not changing:
+            raise
+        return Reach(allow_private=False)

@@ -96,8 +96,8 @@ def scheduler() -> None:
 def migrate() -> None:
     """Bring the database up to date, making the keys and the database on the first call."""
     from app.cli.places import prepare_home
+    from app.cli.upgrading import upgrade
     from app.keys import installation
-    from app.migrate import upgrade
 
     config = load_config()
     prepare_home(config.home)

@@ -154,3 +154,44 @@ def test_the_page(installation: Installation, chief: Browser) -> None:
     assert form(chief, "/settings/environments", name="prod") == 409
     viewer = installation.signed_in(Role.VIEWER)
     assert viewer.send("GET", "/settings/environments").status_code == 403
+
+
+def test_the_page_says_and_sets_limits_and_what_runs_reach(
+    installation: Installation, chief: Browser
+) -> None:
+    prod = make(chief, "prod")
+    address = f"/settings/environments/{prod}"
+
+    def shown() -> str:
+        return chief.send("GET", "/settings/environments").text
+
+    assert "At most 10,000 runs wait; any number go on at once." in shown()
+    assert "Loopback and private addresses are allowed." in shown()
+    given = {"title": "Prod", "queued_runs": "500", "running_runs": "8", "retention_days": "0",
+             "worker_secrets": "env:DEPLOY_*\r\n\r\nrole:aws"}
+    assert form(chief, address, **given) == 303
+    assert "At most 500 runs wait; 8 go on at once." in shown()
+    assert "Runs that are over are kept for ever." in shown()
+    assert "private addresses are refused: runs reach public ones only." in shown()
+    assert "runs may use what is listed below" in shown()
+    api = installation.api(installation.token(environment_id=prod))
+    assert api.get("/limits").json == {
+        "queued_runs": 500, "running_runs": 8, "retention_days": 0,
+    }
+    assert api.get("/reach").json == {
+        "allow_private": False, "worker_secrets": ["env:DEPLOY_*", "role:aws"],
+    }
+    # What can't be taken changes nothing of it.
+    for wrong in ({"queued_runs": "many"}, {"retention_days": "-1"}, {"running_runs": "0"},
+                  {"worker_secrets": "PATH"}):
+        assert form(chief, address, **{**given, "title": "Other", **wrong}) == 303
+        row = next(one for one in chief.api("GET", "/environments").json["items"]
+                   if one["id"] == prod)
+        assert row["title"] == "Prod", wrong
+    here = installation.api(installation.token())
+    assert here.get("/limits").json["queued_runs"] == 10_000
+    # Who looks after one environment doesn't reach another's.
+    _, email = installation.person(Role.ADMIN, environment_id=installation.environment_id)
+    local = installation.browser()
+    local.sign_in(email)
+    assert form(local, address, **given) == 404

@@ -103,7 +103,9 @@ def test_versions_that_are_none(api: Api, flow: str, name: str) -> None:
     assert api.get(f"/flows/{flow}/diff?before={name}").status_code in (404, 422)
 
 
-def test_who_only_reads_flows_restores_none(installation: Installation, api: Api, flow: str) -> None:
+def test_who_only_reads_flows_restores_none(
+    installation: Installation, api: Api, flow: str
+) -> None:
     reader = installation.api(installation.token("flows:read"))
     assert reader.get(f"/flows/{flow}/diff?before=1").status_code == 200
     refused = reader.post(f"/flows/{flow}/versions/1/restore")

@@ -1,0 +1,21 @@
+"""Bringing the database up to date, and what of it only the keys can do."""
+
+from __future__ import annotations
+
+from app.cli.installed import load_factory
+from app.config import Config
+
+
+def upgrade(config: Config) -> None:
+    """Apply the migrations that the database lacks; seals rows that one of them calls for."""
+    from app import migrate
+    from app.runs.reach import ROWS_SINCE, seal_reach
+
+    if ROWS_SINCE not in migrate.upgrade(config):
+        return
+    services = load_factory("open_services")(config)
+    try:
+        with services.db.begin() as session:
+            seal_reach(session)
+    finally:
+        services.db.dispose()
