@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.cli.installed import load_factory
+from app.cli.serve import load_factory
 from app.config import Config
 
 
