@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shutil
@@ -188,6 +189,9 @@ class Installation:
         for name in ("app.factory", "app.runs.scheduler", "gunicorn.workers.gthread",
                      "gunicorn.workers.gasgi"):
             importlib.import_module(name)
+        # A collection in a child would write to every object, and so copy all of these pages.
+        gc.collect()
+        gc.freeze()
 
     def _export(self) -> None:
         """Put the settings as they turned out into what the children inherit."""
