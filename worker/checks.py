@@ -79,12 +79,12 @@ class PreRunCheck:
         return [problems[node.id] for node in nodes if node.id in problems]
 
     def _is_external(self, node: Node) -> bool:
-        component = self._components.find(node.component)
+        component = self._components.find(node.component, node.version)
         return component is not None and bool(component.provider)
 
     def _is_ready(self, node: Node) -> bool:
-        component = self._components.get(node.component)
-        ports = component.input_ports()
+        component = self._components.find(node.component, node.version)
+        ports = component.shape(node.config).into if component is not None else {}
         for edge in self._graph.into[node.id]:
             port = ports.get(edge.target.port)
             if port is None or port.type is PortType.ORDER:
@@ -95,7 +95,9 @@ class PreRunCheck:
         return True
 
     def _check(self, node: Node) -> Problem | None:
-        component = self._components.get(node.component)
+        component = self._components.find(node.component, node.version)
+        if component is None:
+            return None  # its own run says so
         current_node.set(node.id)
         try:
             context = NodeContext(
@@ -121,12 +123,13 @@ class PreRunCheck:
         return None
 
     def _secrets(self, node: Node, component: Component) -> Mapping[str, Secret]:
-        ports = component.input_ports()
+        shape = component.shape(node.config)
+        ports = shape.into
         found = {}
         for edge in self._graph.into[node.id]:
             if ports[edge.target.port].type is PortType.SECRET:
                 found[edge.target.port] = self._fetch(self._graph.by_id[edge.source.node])
-        for port in component.inputs:
+        for port in shape.inputs:
             if port.required and port.type is PortType.SECRET and port.name not in found:
                 raise NodeError("required_input_missing", f"{port.label} has no wire.")
         return found

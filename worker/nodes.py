@@ -87,11 +87,11 @@ class NodeRunner:
             if step.component is None:
                 raise NodeError(
                     "component_not_installed",
-                    f"{step.label} is a {step.node.component}, which isn't installed on this "
-                    "worker.",
+                    f"{step.label} is version {step.node.version} of {step.node.component}, which "
+                    "isn't installed on this worker.",
                 )
             returned = self._call(step.component, step, task, cancelled)
-            outputs = self._checked(step.component, step.label, returned)
+            outputs = self._checked(step, step.component, returned)
             leaks = self._shown(step, outputs)[2] if self._scope.leaks_fail else 0
             if leaks:
                 # Nothing of it is kept, and nothing that comes after gets it.
@@ -249,7 +249,8 @@ class NodeRunner:
 
     def _gather(self, component: Component, step: Step) -> _Inputs:
         label = step.label
-        ports, fields = component.input_ports(), component.fields()
+        shape, fields = component.shape(step.node.config), component.fields()
+        ports = shape.into
         found = _Inputs({}, {}, {})
         for edge in step.into:
             port = ports.get(edge.target.port)
@@ -289,13 +290,13 @@ class NodeRunner:
             several = value if port.multiple and isinstance(value, list) else [value]
             for each in several:
                 _take(found, port, name in fields, each, f"{label}.{name}")
-        for port in component.inputs:
+        for port in shape.inputs:
             if port.required and port.name not in found.plain and port.name not in found.secrets:
                 raise NodeError("required_input_missing", f"{label} needs {port.label}. Wire it.")
         return found
 
     def _checked(
-        self, component: Component, label: str, outputs: Mapping[str, Any]
+        self, step: Step, component: Component, outputs: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Return the outputs of declared ports, each of the kind its port says.
 
@@ -303,7 +304,8 @@ class NodeRunner:
             much of it.
         """
         kept: dict[str, Any] = {}
-        for port in component.outputs:
+        label = step.label
+        for port in component.shape(step.node.config).outputs:
             if port.name not in outputs:
                 continue
             value = outputs[port.name]
@@ -348,7 +350,7 @@ class NodeRunner:
         shown: dict[str, Any] = {}
         places: dict[str, list[dict[str, object]]] = {}
         leaks = 0
-        ports = step.component.output_ports() if step.component is not None else {}
+        ports = step.component.shape(step.node.config).out_of if step.component else {}
         for port, value in outputs.items():
             if port in ports and ports[port].type is PortType.ORDER:
                 continue  # it carries nothing

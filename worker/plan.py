@@ -72,7 +72,7 @@ class Plan:
         """Make the plan of a graph."""
         labels = {node.id: label_of(node, registry) for node in graph.nodes}
         steps = {
-            node.id: Step(node, labels[node.id], registry.find(node.component))
+            node.id: Step(node, labels[node.id], registry.find(node.component, node.version))
             for node in graph.nodes
             if not node.disabled
         }

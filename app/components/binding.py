@@ -67,7 +67,25 @@ def find_config_problems(
             name = _name(one)
             if name not in empty:
                 problems.setdefault(name, _wrong(component, one, node))
+    for name, field in component.fields().items():
+        if field.shown["dynamic_choices"] and name not in problems:
+            found = _not_a_choice(component, field, config, node)
+            if found is not None:
+                problems[name] = found
     return list(problems.values())
+
+
+def _not_a_choice(
+    component: Component, field: ConfigField, config: Mapping[str, Any], node: str
+) -> Problem | None:
+    """Return the finding that a field holds what its choices, as the settings are, don't have."""
+    typed = config.get(field.name)
+    choices = [value for value, _ in component.choices_of(field.name, config)]
+    if typed in (None, "", field.default) or typed in choices:
+        return None
+    what = f"one of {', '.join(choices[:20])}" if choices else "left empty as things are"
+    message = f"{field.shown['label']} of {node} has to be {what}."
+    return Problem("config_invalid", "error", message, field=field.name)
 
 
 def bind(

@@ -6,6 +6,7 @@ declaration and never calls ``run``; the worker does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, cast
@@ -17,9 +18,14 @@ from pydantic_core import PydanticCustomError, PydanticUndefined
 from app.components.context import Context
 from app.components.examples import Example, Failure, Use
 from app.components.ports import DEFAULT_NOTE, DONE, START, Port, PortType
+from app.components.shapes import Ports, Shape
+from app.components.upgrades import Upgrade
 
 SDK: Final = 1
 """The version of what authors import (:mod:`app.sdk`); raised when something is taken away."""
+
+MAX_PORTS: Final = 200
+PORT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 Category = Literal["trigger", "secret", "connect", "logic", "output"]
 FieldKind = Literal[
@@ -71,6 +77,8 @@ def field(
     wirable: bool = True,
     port_type: PortType | None = None,
     choices: Sequence[tuple[str, str]] = (),
+    dynamic_choices: bool = False,
+    shapes: bool = False,
     placeholder: str = "",
     visible_when: tuple[str, Sequence[Any]] | None = None,
     visible_with: str = "",
@@ -85,6 +93,8 @@ def field(
         ports; all else can be wired as an input of the same name.
     :param port_type: type of that input; follows from ``kind`` where not given.
     :param choices: ``(value, label)`` pairs of a ``select``.
+    :param dynamic_choices: they follow from other settings, see :meth:`Component.choices`.
+    :param shapes: ports or choices follow from it, so it can't be wired.
     :param visible_when: ``(field, values)``: shown only while that field has one of them.
     :param visible_with: name of an input: shown only while that one is wired.
     :param note: why the wired input takes no secrets (see :class:`~app.components.ports.Port`).
@@ -94,9 +104,11 @@ def field(
         "label": label,
         "help": help,
         "kind": kind,
-        "wirable": wirable,
+        "wirable": wirable and not shapes,
         "port_type": port_type or _PORT_OF_KIND.get(kind, PortType.TEXT),
         "choices": [{"value": value, "label": words} for value, words in choices],
+        "dynamic_choices": dynamic_choices,
+        "shapes": shapes,
         "placeholder": placeholder,
         "visible_when": visible_when,
         "visible_with": visible_with,
@@ -148,6 +160,9 @@ class ConfigField:
         }
         if shown["choices"]:
             out["choices"] = shown["choices"]
+        for name in ("dynamic_choices", "shapes"):
+            if shown[name]:
+                out[name] = True
         if shown["placeholder"]:
             out["placeholder"] = shown["placeholder"]
         if shown["visible_when"]:
@@ -183,6 +198,11 @@ class Component:
     #: The external secret manager that it fetches from; see
     #: :class:`~app.components.external.ExternalFetch`.
     provider: ClassVar[str] = ""
+    #: Older versions of itself that still run: classes of the same name. Nodes made with one
+    #: keep it, and are told of the newer one.
+    older: ClassVar[tuple[type[Component], ...]] = ()
+    #: How settings of a version become those of the next one, by the version they come from.
+    upgrades: ClassVar[Mapping[int, Upgrade]] = {}
     #: What it reaches outside of its node, see :data:`~app.components.examples.USES`.
     uses: ClassVar[tuple[Use, ...]] = ()
     #: Nodes as people would set them up; the contract suite runs each.
@@ -192,6 +212,26 @@ class Component:
     Config: ClassVar[type[ComponentConfig]] = ComponentConfig
     inputs: ClassVar[tuple[Port, ...]] = ()
     outputs: ClassVar[tuple[Port, ...]] = ()
+
+    @classmethod
+    def ports(cls, config: Mapping[str, Any]) -> Ports:
+        """Return the ports of a node with these settings, where they follow from them.
+
+        Pure: the server's check of wires, the canvas and the worker all ask it. Fields that it
+        looks at are declared with ``shapes=True``.
+
+        :param config: as typed: unfinished, wrong or empty too. What it raises is taken as if it
+            had returned the declared ports.
+        """
+        return Ports(cls.inputs, cls.outputs)
+
+    @classmethod
+    def choices(cls, field: str, config: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+        """Return the ``(value, label)`` pairs of a field declared with ``dynamic_choices``.
+
+        Pure, like :meth:`ports`.
+        """
+        return ()
 
     def run(self, context: Context) -> Mapping[str, Any]:
         """Do the work of one node; runs in the worker only.
@@ -242,22 +282,74 @@ class Component:
     def output_ports(cls) -> Mapping[str, Port]:
         """Return every output by name, ``done`` among them."""
         ports = _by_name(cls.name, (*cls.outputs, DONE))
-        if any(port.type is PortType.ANY for port in ports.values()):
-            raise TypeError(f"{cls.name}: an output can't be of type any")
+        _check_ports(cls.name, {}, ports)
         return ports
 
     @classmethod
-    def describe(cls) -> dict[str, Any]:
-        """Return the declaration as ``GET /components`` shows it."""
+    def has_dynamic_ports(cls) -> bool:
+        """Say whether the ports follow from the settings."""
+        return cls.ports.__func__ is not Component.ports.__func__  # type: ignore[attr-defined]
+
+    @classmethod
+    def shape(cls, config: Mapping[str, Any]) -> Shape:
+        """Return the ports of a node with these settings. Raises nothing, whatever they are."""
+        if not cls.has_dynamic_ports():
+            return cls._declared_shape()
+        try:
+            return cls._shape_of(*cls.ports(config))
+        except Exception:
+            # A package's own code, on settings that nobody has finished yet.
+            return cls._declared_shape()
+
+    @classmethod
+    @cache
+    def _declared_shape(cls) -> Shape:
+        return Shape(cls.inputs, cls.outputs, cls.input_ports(), cls.output_ports())
+
+    @classmethod
+    def _shape_of(cls, inputs: Sequence[Port], outputs: Sequence[Port]) -> Shape:
+        wired = (one.port for one in cls.fields().values() if one.port is not None)
+        into = _by_name(cls.name, (*inputs, *wired, START))
+        out_of = _by_name(cls.name, (*outputs, DONE))
+        _check_ports(cls.name, into, out_of)
+        return Shape(tuple(inputs), tuple(outputs), into, out_of)
+
+    @classmethod
+    def choices_of(cls, name: str, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return a field's choices under these settings. Raises nothing, whatever they are."""
+        try:
+            return [(str(value), str(words)) for value, words in cls.choices(name, config)][:1_000]
+        except Exception:
+            return []
+
+    @classmethod
+    def describe_shape(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what follows from a node's settings: its ports, and choices by field."""
+        choices = {
+            name: [{"value": one, "label": words} for one, words in cls.choices_of(name, config)]
+            for name, one in cls.fields().items()
+            if one.shown["dynamic_choices"]
+        }
+        return {**cls._describe_ports(cls.shape(config)), "choices": choices}
+
+    @classmethod
+    def _describe_ports(cls, shape: Shape) -> dict[str, Any]:
         fields = cls.fields()
         inputs = [
             {
                 **_describe_port(port), "note": port.note or DEFAULT_NOTE,
                 "field": name in fields, "rare": port.rare,
             }
-            for name, port in cls.input_ports().items()
+            for name, port in shape.into.items()
             if port.type is not PortType.ORDER
         ]
+        return {"inputs": inputs, "outputs": [_describe_port(port) for port in shape.outputs]}
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """Return the declaration as ``GET /components`` shows it."""
+        fields = cls.fields().values()
+        config = {one.name: one.default for one in fields if not one.required}
         return {
             "name": cls.name,
             "version": cls.version,
@@ -269,9 +361,10 @@ class Component:
             "retries": cls.retries,
             "joins": cls.joins,
             "summary": cls.summary,
-            "fields": [one.describe() for one in fields.values()],
-            "inputs": inputs,
-            "outputs": [_describe_port(port) for port in cls.outputs],
+            "fields": [one.describe() for one in fields],
+            **cls._describe_ports(cls.shape(config)),
+            "dynamic": cls.has_dynamic_ports()
+            or any(one.shown["dynamic_choices"] for one in fields),
         }
 
 
@@ -282,6 +375,18 @@ def _by_name(component: str, ports: Iterable[Port]) -> dict[str, Port]:
             raise TypeError(f"{component}: port {port.name} is declared twice")
         found[port.name] = port
     return found
+
+
+def _check_ports(component: str, into: Mapping[str, Port], out_of: Mapping[str, Port]) -> None:
+    if any(port.type is PortType.ANY for port in out_of.values()):
+        raise TypeError(f"{component}: an output can't be of type any")
+    if len(into) > MAX_PORTS or len(out_of) > MAX_PORTS:
+        raise TypeError(f"{component}: it has more than {MAX_PORTS} ports on one side")
+    wrong = next((name for name in (*into, *out_of) if not PORT_NAME.fullmatch(name)), None)
+    if wrong is not None:
+        raise TypeError(
+            f"{component}: a port's name has 1 to 64 letters, digits, “_”, “.” or “-”"
+        )
 
 
 def _describe_port(port: Port) -> dict[str, Any]:

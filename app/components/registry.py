@@ -21,6 +21,7 @@ from app.components.packages import (
     sort_offers,
 )
 from app.components.ports import port_rules
+from app.components.upgrades import Standing
 from app.errors import NotFound
 
 #: Name of each built-in, and where its class stands. The order is the palette's.
@@ -70,10 +71,34 @@ class Registry:
         self._places = dict(places)
         self._offers, self._broken = sort_offers(offers, self._places)
         self._loaded: dict[str, Component] = {}
+        self._older: dict[tuple[str, int], Component | None] = {}
         self._lock = threading.RLock()
 
-    def find(self, name: str) -> Component | None:
-        """Return the component, or None where none of that name is installed."""
+    def find(self, name: str, version: int | None = None) -> Component | None:
+        """Return the component, or None where none of that name is installed.
+
+        :param version: the one that a node was made with: None too where it doesn't run here.
+        """
+        found = self._find(name)
+        if found is None or version is None or version == found.version:
+            return found
+        if (name, version) not in self._older:
+            older = next((one for one in found.older if one.version == version), None)
+            self._older[name, version] = None if older is None else older()
+        return self._older[name, version]
+
+    def standing(self, name: str, version: int) -> Standing:
+        """Say what the version of a node is here."""
+        found = self._find(name)
+        if found is None:
+            return "missing"
+        if version == found.version:
+            return "current"
+        if version > found.version:
+            return "newer"
+        return "outdated" if self.find(name, version) is None else "older"
+
+    def _find(self, name: str) -> Component | None:
         found = self._loaded.get(name)
         if found is None and name in self._places:
             found = self._loaded[name] = _load(name, self._places[name])
@@ -139,7 +164,9 @@ class Registry:
         shown = component.describe()
         origin = self.origin(component.name)
         package = None if origin is None else {"name": origin.package, "version": origin.version}
-        return {**shown, "icon": shown_icon(component.icon), "package": package}
+        drawn = {"icon": shown_icon(component.icon), "package": package}
+        older = [{**one.describe(), **drawn} for one in component.older]
+        return {**shown, **drawn, **({"older": older} if older else {})}
 
     def _load_offer(self, name: str) -> Component | None:
         with self._lock:

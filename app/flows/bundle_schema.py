@@ -38,6 +38,7 @@ def bundle_schema() -> dict[str, Any]:
                 "type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2,
             },
             "config": {"type": "object"},
+            "component_version": {"type": "integer", "minimum": 1},
             "disabled": {"type": "boolean"},
         },
     )

@@ -115,12 +115,11 @@ def credential_problem(found: Found, graph: Graph, registry: Registry, *, refuse
 
 def secret_ports(node: Node, registry: Registry) -> list[str]:
     """Return the inputs of a node that take a secret."""
-    component = registry.find(node.component)
+    component = registry.find(node.component, node.version)
     if component is None:
         return []
-    return [
-        port.name for port in component.input_ports().values() if port.type is PortType.SECRET
-    ]
+    ports = component.shape(node.config).into.values()
+    return [port.name for port in ports if port.type is PortType.SECRET]
 
 
 def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

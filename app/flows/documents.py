@@ -25,6 +25,7 @@ from app.flows.policies import read_policies
 
 MAX_LABEL: Final = 200
 MAX_DEPTH: Final = 32
+MAX_VERSION: Final = 1_000_000
 MAX_POSITION: Final = 10_000_000
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}")
@@ -33,7 +34,9 @@ _PORT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _TOP: Final = frozenset({"schema", "nodes", "edges"}) | MARKS
-_NODE: Final = frozenset({"id", "component", "label", "position", "config", "disabled"}) | POLICIES
+_NODE: Final = POLICIES | {
+    "id", "component", "component_version", "label", "position", "config", "disabled"
+}
 _EDGE: Final = frozenset({"id", "source", "target"})
 _END: Final = frozenset({"node", "port"})
 
@@ -192,6 +195,14 @@ def _read_node(reader: _Reader, raw: Any, number: int) -> Node | None:
             node=key,
             field="component",
         )
+    version = raw.get("component_version", 1)
+    if type(version) is not int or not 1 <= version <= MAX_VERSION:
+        reader.add(
+            "graph_malformed",
+            f"component_version of node {key} has to be a whole number from 1 on.",
+            node=key,
+            field="component_version",
+        )
     label = raw.get("label", "")
     if not isinstance(label, str) or len(label) > MAX_LABEL or _CONTROL.search(label):
         reader.add(
@@ -233,7 +244,8 @@ def _read_node(reader: _Reader, raw: Any, number: int) -> Node | None:
     if len(reader.problems) > before or not isinstance(component, str):
         return None
     return Node(
-        key, component, label, (position[0], position[1]), config, disabled, policies
+        key, component, label, (position[0], position[1]), config, disabled, policies,
+        version,
     )
 
 

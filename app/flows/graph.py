@@ -47,6 +47,7 @@ class Node:
     """A placed component.
 
     :param component: its dotted name; it may not be installed here.
+    :param version: of the component that it was made with; may not run here.
     :param label: the author's name for it; may be empty.
     :param position: x and y on the canvas.
     :param config: literal settings, by field name; not validated against the component.
@@ -61,6 +62,7 @@ class Node:
     config: Mapping[str, Any] = field(default_factory=dict)
     disabled: bool = False
     policies: Policies = NO_POLICIES
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class Graph:
                 "position": list(node.position),
                 "config": dict(node.config),
             }
+            if node.version != 1:
+                written["component_version"] = node.version
             if node.disabled:
                 written["disabled"] = True
             written.update(node.policies.to_document())

@@ -42,8 +42,10 @@ def nodes_of_one(graph: Graph, node: str, registry: Registry) -> list[str]:
 
 def is_secret(graph: Graph, edge: Edge, registry: Registry) -> bool:
     """Say whether a wire carries a secret."""
-    component = registry.find(graph.by_id[edge.target.node].component)
-    port = component.input_ports().get(edge.target.port) if component is not None else None
+    node = graph.by_id[edge.target.node]
+    component = registry.find(node.component, node.version)
+    shape = component.shape(node.config) if component is not None else None
+    port = shape.into.get(edge.target.port) if shape is not None else None
     return port is not None and port.type is PortType.SECRET
 
 

@@ -17,6 +17,7 @@ from app.components.problems import Problem, Remedy
 from app.components.registry import Registry
 from app.flows.graph import Graph, Node
 from app.flows.inputs import find_secretive_inputs
+from app.flows.outdated import version_problem
 from app.flows.wires import label_of
 
 SecretStatus = Literal[
@@ -68,7 +69,7 @@ def external_references(graph: Graph, registry: Registry) -> list[ExternalRefere
     """Return what the flow's enabled nodes fetch from external managers, in document order."""
     found = []
     for node in graph.nodes:
-        component = None if node.disabled else registry.find(node.component)
+        component = None if node.disabled else registry.find(node.component, node.version)
         named = component.external_secret(node.config) if component is not None else None
         if component is not None and component.provider and named is not None:
             found.append(ExternalReference(node.id, component.provider, *named))
@@ -126,9 +127,13 @@ def find_problems(
     for node in graph.nodes:
         if node.disabled:
             continue
-        component = registry.find(node.component)
+        component = registry.find(node.component, node.version)
+        dated = version_problem(node, registry)
+        if dated is not None:
+            problems.append(dated)
         if component is None:
-            problems.append(_unknown(node))
+            if dated is None:
+                problems.append(_unknown(node))
             continue
         problems += _unfinished(node, component, graph, label_of(node, registry))
         problems += _structured_into_text(node, component, graph, registry)
@@ -161,7 +166,7 @@ def _unfinished(node: Node, component: Component, graph: Graph, label: str) -> I
     wired = {edge.target.port for edge in graph.into[node.id]}
     for problem in find_config_problems(component, node.config, wired, label):
         yield problem.at(node.id)
-    for port in component.inputs:
+    for port in component.shape(node.config).inputs:
         if port.required and port.name not in wired:
             what = "a secret" if port.type is PortType.SECRET else "a wire"
             yield Problem(
@@ -182,7 +187,7 @@ def _structured_into_text(
         # Whatever hands a secret over whole calls that setting so.
         if source.config.get("outputFormat") != "json":
             continue
-        port = component.input_ports().get(edge.target.port)
+        port = component.shape(node.config).into.get(edge.target.port)
         if port is None or port.type is not PortType.SECRET or port.structured:
             continue
         how = "Set its output format to raw."

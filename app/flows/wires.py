@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from app.components.declaration import Component
 from app.components.ports import DONE, START, Port, check_edge
 from app.components.problems import Problem, Remedy
 from app.components.registry import Registry
@@ -32,8 +31,8 @@ def find_wire_problems(graph: Graph, registry: Registry) -> list[Problem]:
     for edge in graph.edges:
         source = graph.by_id[edge.source.node]
         target = graph.by_id[edge.target.node]
-        out = _output(registry.find(source.component), edge.source.port)
-        into = _input(registry.find(target.component), edge.target.port)
+        out = _output(registry, source, edge.source.port)
+        into = _input(registry, target, edge.target.port)
         if out is False:
             problems.append(_no_port(edge, source, edge.source.port, "output", registry))
         if into is False:
@@ -58,23 +57,26 @@ def find_wire_problems(graph: Graph, registry: Registry) -> list[Problem]:
     return problems
 
 
-def _output(component: Component | None, name: str) -> Port | bool | None:
+def _output(registry: Registry, node: Node, name: str) -> Port | bool | None:
     """Return the port; None where it can't be known; False where it isn't there."""
+    component = registry.find(node.component, node.version)
     if component is None:
         return DONE if name == DONE.name else None
-    return component.output_ports().get(name, False)
+    return component.shape(node.config).out_of.get(name, False)
 
 
-def _input(component: Component | None, name: str) -> Port | bool | None:
+def _input(registry: Registry, node: Node, name: str) -> Port | bool | None:
+    component = registry.find(node.component, node.version)
     if component is None:
         return START if name == START.name else None
-    return component.input_ports().get(name, False)
+    return component.shape(node.config).into.get(name, False)
 
 
 def _no_port(edge: Edge, node: Node, port: str, side: str, registry: Registry) -> Problem:
-    component = registry.get(node.component)
-    ports = component.output_ports() if side == "output" else component.input_ports()
-    names = ", ".join(ports)
+    # A port can only be missed in a component that is known.
+    component = registry.find(node.component, node.version) or registry.get(node.component)
+    shape = component.shape(node.config)
+    names = ", ".join(shape.out_of if side == "output" else shape.into)
     return Problem(
         "port_missing",
         "error",

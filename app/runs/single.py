@@ -117,7 +117,9 @@ def _gather(
     problems: list[Problem] = []
     for one in part:
         label = label_of(graph.by_id[one], registry())
-        ports = registry().get(graph.by_id[one].component).input_ports()
+        drawn = graph.by_id[one]
+        component = registry().find(drawn.component, drawn.version)
+        ports = component.shape(drawn.config).into if component is not None else {}
         typed = given if one == node else {}
         for name in typed:
             problem = _wrong(ports.get(name), name, typed[name], label)

@@ -19,6 +19,8 @@ from app.components.external import (
 from app.components.ports import Port, PortType
 from app.components.problems import Problem, Remedy
 from app.components.secret import Secret
+from app.components.shapes import Ports
+from app.components.upgrades import Upgrade
 
 __all__ = [
     "SDK",
@@ -36,9 +38,11 @@ __all__ = [
     "NodeTimeout",
     "Port",
     "PortType",
+    "Ports",
     "Problem",
     "Remedy",
     "Secret",
+    "Upgrade",
     "config_words",
     "field",
     "output_format_field",

@@ -280,13 +280,13 @@ def run(
             context.config = bind(component, config or {}, wired)
             context.inputs = {
                 port.name: convert(wired[port.name], port.type, f"{component.title}.{port.name}")
-                for port in component.inputs
+                for port in component.shape(config or {}).inputs
                 if port.name in wired and port.type is not PortType.SECRET
             }
             if component.provider:
                 context.found_version = component.check(context)
             outputs = {} if only_check else component.run(context)
-            _check_outputs(component, outputs)
+            _check_outputs(component, config or {}, outputs)
         except NodeError as error:
             failed = error
         except EgressError as error:
@@ -301,12 +301,14 @@ def _as_secret(value: str | Secret, name: str) -> Secret:
     return value if isinstance(value, Secret) else make_secret(value, name)
 
 
-def _check_outputs(component: Component, outputs: Mapping[str, Any]) -> None:
+def _check_outputs(
+    component: Component, config: Mapping[str, Any], outputs: Mapping[str, Any]
+) -> None:
     """Hold a component to its declaration, as the worker does.
 
     :raises AssertionError: an output that isn't declared, or a secret on a plain port.
     """
-    ports = {port.name: port.type for port in component.outputs}
+    ports = {port.name: port.type for port in component.shape(config).outputs}
     for name, value in outputs.items():
         if name not in ports:
             raise AssertionError(f"{component.name} returned {name}, which it doesn't declare")

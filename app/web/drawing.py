@@ -52,7 +52,7 @@ def draw(graph: Mapping[str, Any], difference: Difference, *, old: bool) -> Draw
     wires = {(one.source, one.target): one.change for one in difference.edges
              if one.change in wanted}
     at = {node["id"]: node["position"] for node in graph["nodes"]}
-    kinds = {node["id"]: node["component"] for node in graph["nodes"]}
+    kinds = {node["id"]: node for node in graph["nodes"]}
     boxes = tuple(
         Box(node["position"][0], node["position"][1],
             _cut(node.get("label") or node["component"], 24), _cut(node["component"], 28),
@@ -87,9 +87,9 @@ def _curve(source: Any, target: Any) -> str:
     return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
 
-def _is_secret(component: str, port: str) -> bool:
-    found = registry().find(component)
-    declared = found.output_ports().get(port) if found else None
+def _is_secret(node: Mapping[str, Any], port: str) -> bool:
+    found = registry().find(node["component"], node.get("component_version", 1))
+    declared = found.shape(node.get("config") or {}).out_of.get(port) if found else None
     return declared is not None and declared.type is PortType.SECRET
 
 

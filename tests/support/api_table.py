@@ -21,6 +21,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /me/password": {"current_password": "wrong", "password": "correct horse battery 2"},
     "POST /environments": {"name": "n"},
     "PATCH /environments/{environment_id}": {},
+    "POST /components/{name}/shape": {"config": {}},
+    "POST /components/{name}/upgrade": {"config": {}, "version": 1},
     "POST /secrets": {"name": "n", "value": GOOD},
     "PATCH /secrets/{secret_id}": {"description": "d"},
     "PUT /secrets/{secret_id}/rotate": {"value": GOOD},
@@ -77,7 +79,7 @@ class Route:
 
     def address(self, ids: Mapping[str, str] | None = None) -> str:
         """Return the address with ids that never were, but for those given."""
-        known = {"number": "1", **(ids or {})}
+        known = {"number": "1", "name": "data.set", **(ids or {})}
         path = re.sub(r"{(\w+)}", lambda found: known.get(found[1], new_id()), self.path)
         return path + QUERIES.get(self.name, "")
 

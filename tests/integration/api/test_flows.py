@@ -209,6 +209,19 @@ def test_the_components_and_the_type_table(api: Api) -> None:
     assert any(rule["allowed"] for rule in body["port_rules"])
 
 
+def test_the_shape_and_the_upgrade_of_a_node(api: Api) -> None:
+    shape = api.post("/components/output.log/shape", json={"config": {"message": "x"}}).json
+    assert [one["name"] for one in shape["inputs"]] == ["data", "message", "level"]
+    assert shape["choices"] == {}
+    same = api.post("/components/output.log/upgrade", json={"config": {"message": "x"}}).json
+    assert same == {"version": 1, "config": {"message": "x"}, "inputs": {}, "outputs": {},
+                    "says": []}
+    assert api.post("/components/no.such/shape", json={}).status_code == 404
+    older = api.post("/components/output.log/shape", json={"version": 7})
+    assert (older.status_code, older.json["code"]) == (404, "component_version_missing")
+    assert api.post("/components/output.log/upgrade", json={"version": 7}).status_code == 422
+
+
 def test_another_environments_flow(installation: Installation) -> None:
     staging = installation.environment("staging")
     user_id, _ = installation.person(Role.ADMIN)

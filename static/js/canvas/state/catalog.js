@@ -4,6 +4,7 @@
 // node has the order ports `start` (in, takes many wires) and `done` (out) besides its own.
 
 import { wiresFrom, wiresInto } from "./document.js";
+import { Shapes } from "./shapes.js";
 
 export const CATEGORIES = [
   ["trigger", "Triggers"],
@@ -27,10 +28,22 @@ export class Catalog {
     // Fields that every node has beside its component's own; names are paths in the node.
     this.policies = body.node_policies ?? [];
     this.byName = new Map(this.items.map((item) => [item.name, item]));
+    this.shapes = new Shapes();
   }
 
   find(name) {
     return this.byName.get(name) ?? null;
+  }
+
+  /** The component as a node has it: in the version it was made with, where that still runs, and
+   * with the ports and choices that follow from its settings. */
+  of(node) {
+    const current = this.find(node.component);
+    const version = node.component_version ?? 1;
+    const item = current && (current.version ?? 1) !== version
+      ? (current.older ?? []).find((one) => one.version === version) ?? null
+      : current;
+    return item?.dynamic ? this.shapes.of(item, node) : item;
   }
 
   /** Components grouped for the palette, filtered by words that must all occur. */
@@ -58,14 +71,14 @@ export class Catalog {
 
   /** All inputs of a node: declared ones, wirable fields, and `start` last. */
   inputs(document, node) {
-    const item = this.find(node.component);
+    const item = this.of(node);
     if (!item) return [...guessed(wiresInto(document, node.id).map(({ target }) => target.port), "in"), start()];
     return [...(item.inputs ?? []).map((port) => ({ ...port, direction: "in" })), start()];
   }
 
   /** All outputs of a node, `done` last. */
   outputs(document, node) {
-    const item = this.find(node.component);
+    const item = this.of(node);
     if (!item) return [...guessed(wiresFrom(document, node.id).map(({ source }) => source.port), "out"), done()];
     return [...(item.outputs ?? []).map((port) => ({ ...port, direction: "out" })), done()];
   }
@@ -86,7 +99,7 @@ export class Catalog {
     const all = this.inputs(document, node);
     const own = all.filter((port) => port.type !== "order");
     if (own.length <= ROOMY) return { ports: all, hidden: 0, foldable: false };
-    const kinds = new Map((this.find(node.component)?.fields ?? []).map(({ name, kind }) => [name, kind]));
+    const kinds = new Map((this.of(node)?.fields ?? []).map(({ name, kind }) => [name, kind]));
     const usual = (port) => !port.rare && (!port.field || port.required || OFTEN_WIRED.has(kinds.get(port.name)));
     const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
     const rare = own.filter((port) => !usual(port));
@@ -102,7 +115,7 @@ export class Catalog {
 
   /** Fields that the configuration, and the wires into `wired` (names), make visible, in order. */
   fields(node, wired) {
-    const item = this.find(node.component);
+    const item = this.of(node);
     return (item?.fields ?? []).filter((field) => {
       if (field.visible_with && wired && !wired.has(field.visible_with) && !wired.has(field.name)) return false;
       const rule = field.visible_when;
@@ -112,7 +125,7 @@ export class Catalog {
 
   /** The one line that tells two nodes of a kind apart: the component's template, filled. */
   summary(node) {
-    const item = this.find(node.component);
+    const item = this.of(node);
     if (!item?.summary) return "";
     let filled = false;
     const text = item.summary.replace(/\{(\w+)\}/g, (_, name) => {
@@ -126,7 +139,7 @@ export class Catalog {
 
   /** What stands at the end of the summary: the version a secret is pinned to. */
   pin(node) {
-    const field = this.find(node.component)?.fields?.find(({ kind }) => kind === "secret_version");
+    const field = this.of(node)?.fields?.find(({ kind }) => kind === "secret_version");
     const version = field ? node.config?.[field.name] : null;
     return version === null || version === undefined ? "" : `v${version}`;
   }

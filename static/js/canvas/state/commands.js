@@ -13,7 +13,30 @@ export function addNode(document, component, position, { config, label } = {}) {
     position: position.map(Math.round),
     config: config ?? {},
   };
+  if (versionOf(component)) node.component_version = versionOf(component);
   return { id, label: `add ${node.label}`, operations: [{ op: "node.add", node }] };
+}
+
+/** What a node says of the component's version it is made with; the first one needs no words. */
+export function versionOf(component) {
+  return component.version > 1 ? component.version : undefined;
+}
+
+/** Bring a node to another version, as the server worked it out: {version, config, inputs, outputs}. */
+export function upgradeNode(document, id, { version, config, inputs, outputs }) {
+  const node = document.nodes.get(id);
+  const operations = [
+    { op: "node.set", id, key: "component_version", value: version > 1 ? version : undefined },
+    { op: "node.set", id, key: "config", value: config },
+  ];
+  for (const edge of document.edges.values()) {
+    const wire = structuredClone(edge);
+    if (edge.target.node === id) wire.target.port = inputs[edge.target.port] ?? edge.target.port;
+    if (edge.source.node === id) wire.source.port = outputs[edge.source.port] ?? edge.source.port;
+    if (wire.target.port === edge.target.port && wire.source.port === edge.source.port) continue;
+    operations.push({ op: "edge.remove", id: edge.id }, { op: "edge.add", edge: wire });
+  }
+  return { label: `upgrade ${node.label}`, operations };
 }
 
 /** Remove nodes, wires and notes, with every wire that touches a removed node. */

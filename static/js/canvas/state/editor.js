@@ -70,6 +70,16 @@ export class Editor {
     return shape;
   }
 
+  /** The nodes of a component look different, though nothing of the document changed. */
+  reshape(componentName) {
+    const ids = [...this.document.nodes.values()].filter(({ component }) => component === componentName).map(({ id }) => id);
+    for (const id of ids) {
+      this.shapes.delete(id);
+      this.emit("view", { node: id });
+    }
+    if (ids.length) this.emit("document", { reason: "shape" });
+  }
+
   box(nodeId) {
     const [x, y] = this.document.nodes.get(nodeId).position;
     const { width, height } = this.shape(nodeId);

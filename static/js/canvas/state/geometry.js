@@ -19,7 +19,7 @@ const BORDER = 2;
  * inputs and outputs are ports with `x` and `y`, the pin's centre from the node's corner.
  */
 export function nodeShape(document, catalog, node, expanded = false) {
-  const item = catalog.find(node.component);
+  const item = catalog.of(node);
   const shown = catalog.shownInputs(document, node, expanded);
   const outputs = catalog.outputs(document, node);
   const summary = catalog.summary(node);

@@ -1,6 +1,7 @@
 // Changes that keep wires: splice a node into a wire, put another component in a node's place,
 // walk along wires. Pure.
 
+import { versionOf } from "./commands.js";
 import { freeEdgeId, wiresFrom, wiresInto } from "./document.js";
 import { checkWire } from "./rules.js";
 
@@ -42,11 +43,11 @@ export function splice(document, catalog, rules, edge, nodeId) {
  */
 export function replaceComponent(document, catalog, rules, nodeId, componentName) {
   const node = document.nodes.get(nodeId);
-  const [before, after] = [catalog.find(node.component), catalog.find(componentName)];
+  const [before, after] = [catalog.of(node), catalog.find(componentName)];
   const names = new Set((after.fields ?? []).map(({ name }) => name));
   const config = Object.fromEntries(Object.entries(node.config ?? {}).filter(([name]) => names.has(name)));
   const label = node.label === (before?.title ?? node.component) ? after.title : node.label;
-  const next = { ...node, component: componentName, config, label };
+  const next = { ...node, component: componentName, component_version: versionOf(after), config, label };
   const trial = { ...document, nodes: new Map(document.nodes).set(nodeId, next), edges: new Map(), version: -1, touched: new Map() };
   const operations = [];
   const lost = [];
@@ -59,7 +60,7 @@ export function replaceComponent(document, catalog, rules, nodeId, componentName
     if (fits) operations.push({ op: "edge.add", edge: wire });
     else lost.push(edge);
   }
-  for (const key of ["component", "config", "label"]) operations.push({ op: "node.set", id: nodeId, key, value: next[key] });
+  for (const key of ["component", "component_version", "config", "label"]) operations.push({ op: "node.set", id: nodeId, key, value: next[key] });
   return { label: `replace ${node.label}`, operations, lost };
 }
 

@@ -207,7 +207,7 @@ export class GraphView extends Camera {
     drawNode(element, {
       full: this.full.has(id),
       node,
-      item: editor.catalog.find(node.component),
+      item: editor.catalog.of(node),
       shape: editor.shape(id),
       selected: editor.selection.nodes.has(id),
       flag: editor.flag(id),

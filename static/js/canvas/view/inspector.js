@@ -57,14 +57,16 @@ export class Inspector {
       return `${edge.id}>${document.nodes.get(other.node)?.label}.${other.port}`;
     });
     const fields = this.#fields(node).map((field) => field.name);
-    return [node.id, node.component, this.tab, this.editor.readOnly, fields, ends].join("|");
+    const item = catalog.of(node);
+    const shape = item?.dynamic ? JSON.stringify([item.inputs, item.outputs, item.fields.map(({ choices }) => choices)]) : "";
+    return [node.id, node.component, node.component_version, this.tab, this.editor.readOnly, fields, ends, shape].join("|");
   }
 
   #build(node, signature) {
     const focused = this.signature ? document.activeElement?.id : null;
     this.signature = signature;
     this.editors.clear();
-    const item = this.editor.catalog.find(node.component);
+    const item = this.editor.catalog.of(node);
     this.root.setAttribute("aria-label", `Inspector: ${node.label}`);
     const body = this.tab === "run" ? h("div", { class: "insp__body" }, this.#runOne(node), h("div", { dataset: { lastRun: node.id } })) : this.#form(node, item);
     replace(this.root, this.#head(node, item), this.#tabs(), body);
@@ -246,7 +248,7 @@ export class Inspector {
   }
 
   #update(node) {
-    const item = this.editor.catalog.find(node.component);
+    const item = this.editor.catalog.of(node);
     const label = this.root.querySelector("#insp-label");
     if (label && document.activeElement !== label) label.value = node.label;
     for (const [name, { editor, error, policy }] of this.editors) {

@@ -35,6 +35,7 @@ import { bindSaving } from "./saving.js";
 import { Secrets } from "./secrets.js";
 import { bindToolbar, drawBadges, drawEmpty } from "./toolbar.js";
 import { bindTypedCredential } from "./typed_credential.js";
+import { bindUpgrading } from "./upgrading.js";
 
 const SMALL = "(max-width: 760px)";
 const root = document.getElementById("editor");
@@ -130,6 +131,9 @@ function build(api, banner, catalog, { body: flow, etag }) {
     },
   });
 
+  catalog.shapes.ask = async (item, config) => (await api.post(`/components/${encodeURIComponent(item.name)}/shape`, { config, version: item.version })).body;
+  catalog.shapes.onChange = (name) => editor.reshape(name);
+  const upgrading = bindUpgrading({ api, editor, banner });
   const inspector = new Inspector(hook("inspector"), editor, {
     secrets,
     actions: {
@@ -146,7 +150,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
     inspector.focusField(problem.field ?? problem.port);
   };
   const openSecrets = () => hook("inspector").querySelector('[data-testid="secret-picker"]')?.click();
-  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)), store: (problem) => store(problem) });
+  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)), store: (problem) => store(problem), upgrade: (id) => upgrading.node(id) });
   const problems = new ProblemsPanel(hook("problems"), find("#problems-list"), editor, { jump, remedy });
   const pointer = bindPointer(view, editor, connecting, {
     ground,
@@ -215,6 +219,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   });
   view.fit();
   secrets.load();
+  upgrading.onOpen();
   const asked = new URLSearchParams(location.search);
   if (asked.has("run")) api.get(`/runs/${asked.get("run")}/graph`).then(async ({ body }) => running.follow((await api.get(`/runs/${asked.get("run")}`)).body, body.graph), (error) => announce(error.message));
   const linked = [...editor.document.nodes.keys()].find((id) => location.hash === `#${id}` || location.hash === `#${encodeURIComponent(id)}`);

@@ -46,7 +46,7 @@ function paths(editor) {
   const parts = { "mm-n": [], "mm-s": [], "mm-sel": [] };
   for (const node of editor.document.nodes.values()) {
     const { x, y, width, height } = editor.box(node.id);
-    const secret = editor.catalog.find(node.component)?.handles_secrets;
+    const secret = editor.catalog.of(node)?.handles_secrets;
     const kind = editor.selection.nodes.has(node.id) ? "mm-sel" : secret ? "mm-s" : "mm-n";
     parts[kind].push(`M${x} ${y}h${width}v${height}h${-width}z`);
   }

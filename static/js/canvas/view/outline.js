@@ -90,7 +90,7 @@ function row(editor, actions, id) {
       type: "button", class: `outline__row${node.disabled ? " is-disabled" : ""}`, dataset: { outline: id },
       "aria-current": selection.nodes.has(id) ? "true" : null, on: { click: () => actions.select(id) },
     },
-    tile(catalog.find(node.component)),
+    tile(catalog.of(node)),
     h("span", { class: "outline__name" }, h("strong", { class: "trunc" }, node.label), h("small", { class: "trunc" }, notes || node.component)),
     flag ? h("span", { class: flag.severity === "error" ? "c-bad" : "c-warn" }, icon(flag.severity === "error" ? "octagon-alert" : "triangle-alert", "s")) : null,
   );

@@ -88,7 +88,7 @@ export class QuickAdd {
           return {
             id, dataset: { found: id },
             content: [
-              tile(editor.catalog.find(node.component)), h("span", { class: "trunc" }, node.label), h("span"),
+              tile(editor.catalog.of(node)), h("span", { class: "trunc" }, node.label), h("span"),
               h("small", { class: "trunc" }, editor.catalog.summary(node) || node.component),
             ],
           };

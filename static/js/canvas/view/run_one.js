@@ -12,7 +12,7 @@ const WORDS = {
  *  case; without it, only where something is missing. */
 export async function runOne({ editor, id, ask, post }) {
   const node = editor.document.nodes.get(id);
-  const trigger = editor.catalog.find(node.component)?.category === "trigger";
+  const trigger = editor.catalog.of(node)?.category === "trigger";
   const inputs = trigger ? declaredInputs([node]) : inputsOfOne(editor.document, editor.catalog, editor.run, id);
   const form = () => askInputs(document.body, inputs, post, WORDS);
   if (inputs.length && (ask || trigger)) return form();
@@ -27,6 +27,6 @@ export async function runOne({ editor, id, ask, post }) {
 /** Whether a node has inputs that the form could ask for. */
 export function asksOfOne(editor, id) {
   const node = editor.document.nodes.get(id);
-  if (!node || editor.catalog.find(node.component)?.category === "trigger") return false;
+  if (!node || editor.catalog.of(node)?.category === "trigger") return false;
   return inputsOfOne(editor.document, editor.catalog, editor.run, id).length > 0;
 }

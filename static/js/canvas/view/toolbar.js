@@ -69,7 +69,7 @@ function bindNarrow({ root, hook, editor, showPalette, panels }) {
     const node = editor.document.nodes.get(editor.selection.single);
     opener.hidden = !node;
     if (!node) return root.classList.remove("shows-inspector");
-    const item = editor.catalog.find(node.component);
+    const item = editor.catalog.of(node);
     replace(opener, icon(item?.icon ?? "box", "s"), node.label, icon("chevron-left", "s"));
   });
 }
