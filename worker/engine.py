@@ -15,6 +15,7 @@ import random
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -55,11 +56,13 @@ class Bar:
 
     :param failed: the node to blame failed; else its branch wasn't taken.
     :param blame: the node to blame.
+    :param idle: it is a trigger, and another one started the run.
     """
 
     failed: bool
     blame: str
     disabled: bool = False
+    idle: bool = False
 
 
 # A node that ended, how, and why it was skipped if it was.
@@ -97,6 +100,7 @@ class _State:
 class Engine:
     """Runs one graph once.
 
+    :param started: what started the run, see :meth:`worker.plan.Plan.of`.
     :param output_bytes: how long one output may be, as JSON.
     :param parallel: nodes that work at the same time.
     """
@@ -107,11 +111,12 @@ class Engine:
         registry: Registry,
         scope: RunScope,
         *,
+        started: Mapping[str, str | None] | None = None,
         output_bytes: int = 1024 * 1024,
         parallel: int = PARALLEL,
     ) -> None:
         self._scope = scope
-        self._plan = Plan.of(graph, registry)
+        self._plan = Plan.of(graph, registry, started)
         self._runner = NodeRunner(self._plan, scope, output_bytes)
         self._parallel = parallel
         # One lock for the state; both conditions stand on it.
@@ -131,6 +136,8 @@ class Engine:
         give_up: float | None = None
         with self._lock:
             for step in self._plan.steps.values():
+                if step.idle:
+                    state.waiting[step.node.id].bar = Bar(False, step.node.id, idle=True)
                 if step.off is not None and not (step.joins and step.into):
                     state.waiting[step.node.id].bar = Bar(False, step.off, disabled=True)
                 if not step.into and (ended := self._decide(step)) is not None:
@@ -340,7 +347,9 @@ class Engine:
         if self._scope.cancellation.is_set():
             result = self._runner.not_started(task)
         else:
-            result = self._runner.skipped(bar.blame, failed=bar.failed, disabled=bar.disabled)
+            result = self._runner.skipped(
+                bar.blame, failed=bar.failed, disabled=bar.disabled, idle=bar.idle
+            )
         self._runner.report(task, result)
         return step.node.id, result, bar
 

@@ -136,9 +136,13 @@ class NodeRunner:
             return self.given_up(task)
         return NodeResult("skipped", text="skipped: the run's time is over", reason="run_over")
 
-    def skipped(self, blame: str, *, failed: bool, disabled: bool) -> NodeResult:
+    def skipped(self, blame: str, *, failed: bool, disabled: bool, idle: bool) -> NodeResult:
         """The result of a node that can't start."""
         label = self._plan.labels[blame]
+        if idle:
+            return NodeResult(
+                "skipped", text=f"skipped: {label} didn't start this run", reason="not_triggered"
+            )
         if disabled:
             return NodeResult(
                 "skipped", text=f"skipped: {label} is disabled", reason="disabled_before"

@@ -176,7 +176,7 @@ class Run:
         )
         try:
             outcome = self._check(graph, components, scope) or Engine(
-                graph, components, scope, output_bytes=limit
+                graph, components, scope, started=self._plan.get("trigger"), output_bytes=limit
             ).run()
         finally:
             expressions.close()

@@ -593,3 +593,54 @@ def test_values_stand_for_wires_where_a_node_runs_alone() -> None:
     assert outcome.state == "succeeded"
     config, inputs = Step.seen["a"]
     assert (config.text, inputs) == ("given", {"data": {"x": 1}, "many": [1, 2]})
+
+
+CLOCK = component("clock", "trigger.schedule", cron="0 6 * * *")
+
+
+def triggered(*wires: str, **started: str | None) -> World:
+    """Run a flow of three triggers and some steps."""
+    nodes = [
+        component("hand", "trigger.manual"), CLOCK, component("merge", "control.merge"),
+        component("hook", "trigger.webhook", secretName="signing"),
+    ]
+    nodes += [step(name) for name in ("a", "b", "c")]
+    world = World()
+    assert world.run(make(nodes, *wires), started=started).state == "succeeded"
+    return world
+
+
+def test_only_the_trigger_that_started_the_run_runs() -> None:
+    wires = ("hand.done>a.start", "clock.done>b.start", "hook.payload>c.data")
+    for started, trigger, node in (
+        ({"kind": "schedule", "node": "clock"}, "clock", "b"),
+        ({"kind": "webhook", "node": "hook"}, "hook", "c"),
+        ({"kind": "api", "node": None}, "hand", "a"), ({"kind": "manual"}, "hand", "a"),
+    ):
+        states = triggered(*wires, **started).states()
+        ran = {name for name, seen in states.items() if seen[-1] == "succeeded"}
+        assert ran == {trigger, node, "merge"}, started
+        assert {seen[-1] for name, seen in states.items() if name not in ran} == {"skipped"}
+    world = triggered(*wires, kind="schedule", node="clock")
+    assert world.text("c") == "c skipped: hook didn't start this run."
+    (reason,) = {e["data"]["reason"] for e in world.events if e["data"].get("state") == "skipped"}
+    assert reason == "not_triggered"
+
+
+def test_what_several_triggers_start_runs_whichever_it_was() -> None:
+    wires = ("hand.done>a.start", "clock.done>a.start", "hook.done>a.start",
+             "hand.payload>merge.values", "hook.payload>merge.values", "merge.value>b.data")
+    for started in ({"kind": "webhook", "node": "hook"}, {"kind": "manual"}):
+        states = triggered(*wires, **started).states()
+        assert (states["a"][-1], states["merge"][-1], states["b"][-1]) == ("succeeded",) * 3
+        assert Step.seen["b"][1] == {"data": {}}
+
+
+def test_a_flow_without_a_manual_trigger_can_be_tried_by_hand() -> None:
+    world = World()
+    graph = make([CLOCK, step("a")], "clock.done>a.start")
+    world.run(graph, started={"kind": "manual", "node": None})
+    assert world.states()["a"][-1] == "succeeded"
+    # A trigger that isn't in the drawing any more is none.
+    world.run(graph, started={"kind": "webhook", "node": "gone"})
+    assert world.states()["a"][-1] == "succeeded"
