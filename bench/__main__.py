@@ -86,6 +86,7 @@ def main() -> None:
         Requirement("stored bytes a node, long beside short line", node.growth, 1.1, "×"),
         Requirement("memory of an idle tacit up", sum(installation.memory.values()), 300, " MiB"),
         Requirement("tacit up, from an empty home to ready", installation.ready, 5, " s"),
+        *drawn.requirements(),
     ]
     print("\n" + table([("must hold", "measured", "bound", ""), *(one.row() for one in must)]))
     print(f"\nThe machine's load when this began: {load:.1f} on {os.cpu_count()} cores.")

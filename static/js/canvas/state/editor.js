@@ -208,7 +208,9 @@ export class Editor {
     this.emit("selection");
   }
 
+  /** Told by every save; most say the same again. */
   setProblems(items) {
+    if (JSON.stringify(items) === JSON.stringify(this.problems.given)) return;
     this.problems = new Problems(items);
     this.emit("problems");
   }

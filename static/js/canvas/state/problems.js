@@ -5,6 +5,7 @@ const RANK = { error: 0, warning: 1 };
 
 export class Problems {
   constructor(items = []) {
+    this.given = items;
     this.items = [...items].sort((a, b) => (RANK[a.severity] ?? 2) - (RANK[b.severity] ?? 2));
     this.byNode = new Map();
     for (const item of this.items) {

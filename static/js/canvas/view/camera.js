@@ -1,9 +1,9 @@
 // The view of an endless plane through a stage: scale and shift, pan, zoom, fit, reveal. Knows
 // neither X6 nor the DOM beyond the stage's size; `apply({scale, x, y})` is told every change.
 
-import { bounds, fitTransform } from "../state/geometry.js";
+import { bounds, fitTransform, overlaps } from "../state/geometry.js";
 
-const MIN_SCALE = 0.1;
+const MIN_SCALE = 0.05;
 const MAX_SCALE = 2.5;
 
 export class Camera {
@@ -43,8 +43,16 @@ export class Camera {
     });
   }
 
-  zoomTo(scale) {
-    this.zoom(scale / this.transform.scale);
+  /** Zoom to a scale, around a box of the plane where one is given and in view. */
+  zoomTo(scale, box = null) {
+    if (!box || !overlaps(box, this.visible())) return this.zoom(scale / this.transform.scale);
+    return this.zoom(scale / this.transform.scale, this.#toPage({ x: box.x + box.width / 2, y: box.y + box.height / 2 }));
+  }
+
+  /** Put the middle of a box into the middle of the stage. */
+  centre(box, scale) {
+    const { width, height } = this.size;
+    this.setTransform({ scale, x: width / 2 - (box.x + box.width / 2) * scale, y: height / 2 - (box.y + box.height / 2) * scale });
   }
 
   /** Fit everything into the stage, at most at scale `max`; with `keepFit` also after a resize. */
@@ -79,6 +87,11 @@ export class Camera {
     const rect = this.stage.getBoundingClientRect();
     const { transform } = this;
     return { x: (x - rect.left - transform.x) / transform.scale, y: (y - rect.top - transform.y) / transform.scale };
+  }
+
+  #toPage({ x, y }) {
+    const rect = this.stage.getBoundingClientRect();
+    return { x: rect.left + this.transform.x + x * this.transform.scale, y: rect.top + this.transform.y + y * this.transform.scale };
   }
 
   /** The stage has another size: what was wholly in view (the run panel opens) stays so. */

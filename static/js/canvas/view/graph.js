@@ -5,7 +5,7 @@
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
 import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
-import { overlaps } from "../state/geometry.js";
+import { GRID, overlaps } from "../state/geometry.js";
 import { Camera } from "./camera.js";
 import { createNodeElement, drawNode } from "./node_element.js";
 import { elements, registerShapes } from "./graph_shapes.js";
@@ -15,6 +15,8 @@ const X6 = globalThis.X6;
 const READABLE = 0.25;
 /** So many nodes stay drawn in full when they are out of sight again. */
 const KEPT = 150;
+/** X6 sorts all cells when one is added; what lies over what is in each cell's zIndex anyway. */
+const UNSORTED = { sort: false };
 
 export class GraphView extends Camera {
   /** `stage` is the element to draw in; it must have a size. */
@@ -27,7 +29,9 @@ export class GraphView extends Camera {
     this.prefix = `${Math.random().toString(36).slice(2)}:`;
     this.holder = document.createElement("div");
     this.holder.className = "stage__graph";
-    stage.prepend(this.holder);
+    this.dots = document.createElement("div");
+    this.dots.className = "stage__dots";
+    stage.prepend(this.dots, this.holder);
     this.graph = new X6.Graph({
       container: this.holder,
       width: stage.clientWidth,
@@ -53,7 +57,8 @@ export class GraphView extends Camera {
     editor.on("document", () => this.sync());
     editor.on("view", ({ node }) => this.#syncNodes([node]));
     editor.on("selection", () => this.#redrawSelection());
-    for (const topic of ["problems", "run"]) editor.on(topic, () => this.redraw());
+    editor.on("problems", () => this.#redrawFlags());
+    editor.on("run", () => this.redraw());
     this.sync();
   }
 
@@ -120,7 +125,7 @@ export class GraphView extends Camera {
     const shape = this.editor.shape(node.id);
     const [x, y] = node.position;
     const cell = this.graph.getCellById(this.#cellId("n", node.id));
-    if (!cell) return this.graph.addNode(this.#node(node));
+    if (!cell) return this.graph.addNode(this.#node(node), UNSORTED);
     const size = cell.getSize();
     const place = cell.getPosition();
     if (place.x !== x || place.y !== y) cell.setPosition(x, y);
@@ -154,7 +159,7 @@ export class GraphView extends Camera {
       return cell;
     }
     cell?.remove();
-    return this.graph.addEdge(this.#wire(edge, ends));
+    return this.graph.addEdge(this.#wire(edge, ends), UNSORTED);
   }
 
   #ends({ source, target }) {
@@ -194,6 +199,13 @@ export class GraphView extends Camera {
       if (document.edges.has(id)) this.#drawEdge(document.edges.get(id));
     }
     this.drawn.selection = now;
+  }
+
+  /** Only nodes that have or had a problem can look different. */
+  #redrawFlags() {
+    const now = new Set(this.editor.problems.byNode.keys());
+    for (const id of new Set([...(this.drawn.flagged ?? []), ...now])) this.drawOne(id);
+    this.drawn.flagged = now;
   }
 
   drawOne(id, now = Date.now()) {
@@ -291,18 +303,23 @@ export class GraphView extends Camera {
   // ---- camera ----
 
   applyTransform({ scale, x, y }) {
-    // One matrix; X6's own scale() and translate() read the drawing back, which lays the page out.
-    this.graph.matrix({ a: scale, b: 0, c: 0, d: scale, e: x, f: y });
-    this.stage.style.backgroundSize = `${20 * scale}px ${20 * scale}px`;
-    this.stage.style.backgroundPosition = `${x}px ${y}px`;
+    // A layer that is moved and scaled as a whole: nothing is laid out or painted anew, where X6's own
+    // scale() and translate() have all of it done at every step.
+    this.holder.style.transform = `translate3d(${x}px, ${y}px, 0) scale(${scale})`;
+    const step = dotStep(scale);
+    if (this.step !== step) this.dots.style.backgroundSize = `${step}px ${step}px`;
+    this.step = step;
+    this.dots.style.transform = `translate3d(${(x % step) - step}px, ${(y % step) - step}px, 0)`;
     this.stage.classList.toggle("is-far", scale < 0.5);
     this.stage.classList.toggle("is-farther", scale < 0.35);
     this.stage.classList.toggle("is-sketchy", scale < READABLE);
   }
 
-  /** Pan so that a node is in view. */
-  reveal(id) {
-    this.revealBox(this.editor.box(id));
+  /** Pan so that a node is in view; `readable` zooms in where no word can be read. */
+  reveal(id, { readable = false } = {}) {
+    const box = this.editor.box(id);
+    if (readable && this.transform.scale < READABLE) this.centre(box, 1);
+    else this.revealBox(box);
   }
 
   #resize() {
@@ -315,4 +332,11 @@ export class GraphView extends Camera {
     for (const id of [...this.elements.keys()]) elements.delete(this.#cellId("n", id));
     this.graph.dispose();
   }
+}
+
+/** Pixels between the ground's dots: every fifth of the grid's where they would run together. */
+function dotStep(scale) {
+  let step = GRID * scale;
+  while (step < 12) step *= 5;
+  return step;
 }

@@ -17,7 +17,7 @@ export class Ground {
     this.notes = new Map();
     view.stage.prepend(this.layer);
     this.layer.append(this.lines);
-    const follow = ({ scale, x, y }) => (this.layer.style.transform = `translate(${x}px, ${y}px) scale(${scale})`);
+    const follow = ({ scale, x, y }) => (this.layer.style.transform = `translate3d(${x}px, ${y}px, 0) scale(${scale})`);
     view.onTransform.add(follow);
     follow(view.transform);
     editor.on("document", () => this.draw());

@@ -27,7 +27,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
     o: () => outline(),
     f: () => view.fit(),
     1: () => view.fit(),
-    0: () => view.zoomTo(1),
+    0: () => view.zoomTo(1, editor.selection.single ? editor.box(editor.selection.single) : null),
     "+": () => view.zoom(1.2),
     "=": () => view.zoom(1.2),
     "-": () => view.zoom(1 / 1.2),
@@ -52,7 +52,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
   function command(event, typing) {
     const key = event.key.toLowerCase();
     const redo = key === "y" || (key === "z" && event.shiftKey);
-    if (typing && key !== "s") return;
+    if (typing && !["s", "f"].includes(key)) return;
     if (key === "s") save();
     else if (redo) step(editor.redo(), "Redone");
     else if (key === "z") step(editor.undo(), "Undone");

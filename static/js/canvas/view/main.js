@@ -81,7 +81,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   };
   const goTo = (id) => {
     editor.select({ nodes: [id] });
-    view.reveal(id);
+    view.reveal(id, { readable: true });
     view.focusNode(id);
   };
   const rename = (id) => {

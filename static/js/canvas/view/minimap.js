@@ -4,27 +4,36 @@
 import { bounds } from "../state/geometry.js";
 import { replace, s } from "./dom.js";
 
+const SIZE = { width: 148, height: 88 };
+const PAD = 4;
+
 export function bindMinimap(svg, view, editor) {
+  svg.setAttribute("viewBox", `0 0 ${SIZE.width} ${SIZE.height}`);
   const boxes = s("g");
-  const frame = s("rect", { class: "mm-v", rx: 10, "vector-effect": "non-scaling-stroke" });
+  const frame = s("rect", { class: "mm-v", rx: 1 });
   svg.append(boxes, frame);
   let all = null;
+  let drawn = null;
+  // The scale is in the numbers, not in a viewBox: another viewBox at each step of a pan makes the
+  // browser sort all of the page's layers anew.
   const drawFrame = () => {
     const seen = view.visible();
-    const area = bounds(all ? [all, seen] : [seen]);
-    const pad = Math.max(area.width, area.height) * 0.04;
-    svg.setAttribute("viewBox", `${area.x - pad} ${area.y - pad} ${area.width + 2 * pad} ${area.height + 2 * pad}`);
-    for (const name of ["x", "y", "width", "height"]) frame.setAttribute(name, seen[name]);
+    const map = mapping(bounds(all ? [all, seen] : [seen]));
+    if (drawn?.all !== all || drawn.key !== map.key) replace(boxes, paths(editor, map));
+    drawn = { all, ...map };
+    const { x, y, scale } = map;
+    const box = { x: x + seen.x * scale, y: y + seen.y * scale, width: seen.width * scale, height: seen.height * scale };
+    for (const [name, value] of Object.entries(box)) frame.setAttribute(name, value.toFixed(1));
   };
   const drawAll = () => {
     all = editor.bounds();
-    replace(boxes, paths(editor));
+    drawn = null;
     drawFrame();
   };
   const [soonAll, soonFrame] = [once(drawAll), once(drawFrame)];
   for (const topic of ["document", "selection", "view"]) editor.on(topic, soonAll);
   view.onTransform.add(soonFrame);
-  bindLook(svg, view);
+  bindLook(svg, view, () => drawn);
   soonAll();
 }
 
@@ -41,23 +50,34 @@ function once(act) {
   };
 }
 
+/** How the plane comes into the map: scale and shift that fit an area with a margin. */
+function mapping(area) {
+  const scale = Math.min((SIZE.width - 2 * PAD) / area.width, (SIZE.height - 2 * PAD) / area.height);
+  const x = (SIZE.width - area.width * scale) / 2 - area.x * scale;
+  const y = (SIZE.height - area.height * scale) / 2 - area.y * scale;
+  return { scale, x, y, key: [scale, x, y].join() };
+}
+
 /** One path a kind: a thousand rectangles would be a thousand elements, made anew at each change. */
-function paths(editor) {
+function paths(editor, map) {
   const parts = { "mm-n": [], "mm-s": [], "mm-sel": [] };
+  const n = (value) => Math.round(value * 10) / 10;
   for (const node of editor.document.nodes.values()) {
     const { x, y, width, height } = editor.box(node.id);
     const secret = editor.catalog.of(node)?.handles_secrets;
     const kind = editor.selection.nodes.has(node.id) ? "mm-sel" : secret ? "mm-s" : "mm-n";
-    parts[kind].push(`M${x} ${y}h${width}v${height}h${-width}z`);
+    const across = n(width * map.scale);
+    parts[kind].push(`M${n(map.x + x * map.scale)} ${n(map.y + y * map.scale)}h${across}v${n(height * map.scale)}h${-across}z`);
   }
   return Object.entries(parts).map(([kind, d]) => s("path", { class: kind, d: d.join("") }));
 }
 
-function bindLook(svg, view) {
+function bindLook(svg, view, map) {
   const look = (event) => {
     const matrix = svg.getScreenCTM();
-    if (!matrix) return;
-    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
+    if (!matrix || !map()) return;
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
+    const point = { x: (at.x - map().x) / map().scale, y: (at.y - map().y) / map().scale };
     const { scale } = view.transform;
     const { clientWidth, clientHeight } = view.stage;
     view.setTransform({ scale, x: clientWidth / 2 - point.x * scale, y: clientHeight / 2 - point.y * scale });

@@ -13,6 +13,8 @@ import { pinGlyph } from "./pins.js";
 
 /** More rows than these wait behind a button: nobody reads them, and each costs. */
 const MOST = 150;
+/** So many are drawn at once, the others of the first page when nothing else is to be done. */
+const AT_ONCE = 30;
 
 export function drawOutline(root, editor, actions) {
   const { document, selection } = editor;
@@ -32,7 +34,7 @@ export function drawOutline(root, editor, actions) {
       button("add", "plus", "Add a node", (event) => actions.quickAdd(event.currentTarget)),
       button("note", "sticky-note", "Note", () => actions.acts().note())));
   }
-  body.append(list(editor, actions, selection.nodes.size ? [...selection.nodes] : editor.order()));
+  body.append(list(editor, actions, selection.nodes.size ? [...selection.nodes] : editor.order(), kept));
   replace(root, head, body);
   if (kept) root.querySelector(`[data-outline="${CSS.escape(kept)}"]`)?.focus({ preventScroll: true });
 }
@@ -63,18 +65,26 @@ function selectionBar(editor, actions) {
   );
 }
 
-function list(editor, actions, order) {
+function list(editor, actions, order, kept) {
   if (!order.length) return h("p", { class: "field__help" }, "Nothing is drawn yet. Press N, double-click the canvas, or drag a node from the left.");
   const items = h("ol", { class: "outline", "aria-label": "Nodes in run order" });
   const more = h("button", { type: "button", class: "btn btn--s" });
-  const show = (from) => {
-    items.append(...order.slice(from, from + MOST).map((id) => row(editor, actions, id)));
-    const left = order.length - from - MOST;
+  let shown = 0;
+  const show = (to) => {
+    items.append(...order.slice(shown, to).map((id) => row(editor, actions, id)));
+    shown = Math.min(to, order.length);
+    const left = order.length - shown;
     more.hidden = left <= 0;
     more.textContent = `Show ${Math.min(left, MOST)} more of ${left}`;
-    more.onclick = () => show(from + MOST);
+    more.onclick = () => show(shown + MOST);
   };
-  show(0);
+  show(Math.max(AT_ONCE, order.indexOf(kept) + 1));
+  const fill = () => {
+    if (!items.isConnected || shown >= Math.min(MOST, order.length)) return;
+    show(shown + AT_ONCE);
+    requestIdleCallback(fill);
+  };
+  if (shown < MOST) requestIdleCallback(fill);
   return h("div", {}, items, more);
 }
 

@@ -22,6 +22,7 @@ export class ProblemsPanel {
 
   toggle(open = this.panel.hidden) {
     this.panel.hidden = !open;
+    this.#drawList();
     this.button.setAttribute("aria-expanded", String(open));
     if (open) this.panel.querySelector("button")?.focus();
     else if (this.panel.contains(document.activeElement)) this.button.focus();
@@ -54,7 +55,13 @@ export class ProblemsPanel {
       problems.items.length ? null : h("span", { class: "c-ok" }, icon("circle-check", "s"), h("span", { class: "hide-n" }, "No problems")),
     );
     this.button.setAttribute("aria-label", `Problems: ${problems.words}`);
-    replace(this.panel, h("h2", {}, "Problems"), this.#list());
+    this.#drawList();
+  }
+
+  /** The list is drawn while it is open: a large draft has hundreds of rows. */
+  #drawList() {
+    if (this.panel.hidden) this.panel.replaceChildren();
+    else replace(this.panel, h("h2", {}, "Problems"), this.#list());
   }
 
   #list() {

@@ -37,8 +37,12 @@ function bindZoom(root, view) {
     button.addEventListener("click", () => act[button.dataset.zoom]());
   }
   const percent = root.querySelector('[data-zoom="reset"]');
+  let shown = "";
   view.onTransform.add(({ scale }) => {
-    percent.textContent = `${Math.round(scale * 100)}%`;
+    const text = `${Math.round(scale * 100)}%`;
+    if (text === shown) return;
+    shown = text;
+    percent.textContent = text;
     percent.setAttribute("aria-label", `${percent.textContent}, zoom to 100%`);
   });
 }
