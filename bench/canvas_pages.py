@@ -87,6 +87,7 @@ REFUSE = """async () => {
     {...at, bubbles: true, cancelable: true, pointerId: 1, button: 0, pointerType: "mouse"}));
   stage.setPointerCapture = () => {};
   send(from, "pointerdown", middle(from));
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
   const begin = performance.now();
   send(stage, "pointermove", middle(to));
   const shown = !document.querySelector(".refusal").hidden;
@@ -114,13 +115,4 @@ UNDO = """async () => {
     new KeyboardEvent("keydown", {key: "z", ctrlKey: true, bubbles: true}));
   await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   return performance.now() - begin;
-}"""
-
-#: Keeps the length of the longest task; the API tells those of 50 ms and more.
-WATCH_TASKS = """() => {
-  let most = 0;
-  new PerformanceObserver((list) => {
-    for (const task of list.getEntries()) most = Math.max(most, task.duration);
-  }).observe({entryTypes: ["longtask"]});
-  window.longest = () => most;
 }"""

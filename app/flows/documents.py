@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from app.components.problems import Problem
@@ -39,6 +40,17 @@ _NODE: Final = POLICIES | {
 }
 _EDGE: Final = frozenset({"id", "source", "target"})
 _END: Final = frozenset({"node", "port"})
+
+
+@lru_cache(4096)
+def _is_component(name: str) -> bool:
+    """Whether a text is a component's name; a large drawing repeats a few."""
+    return _COMPONENT.fullmatch(name) is not None
+
+
+@lru_cache(4096)
+def _is_port(name: str) -> bool:
+    return _PORT.fullmatch(name) is not None
 
 
 class _Reader:
@@ -186,9 +198,10 @@ def _read_node(reader: _Reader, raw: Any, number: int) -> Node | None:
         )
         return None
     before = len(reader.problems)
-    reader.unknown(raw, _NODE, f"Node {key}", node=key)
+    if not raw.keys() <= _NODE:
+        reader.unknown(raw, _NODE, f"Node {key}", node=key)
     component = raw.get("component")
-    if not isinstance(component, str) or not _COMPONENT.fullmatch(component):
+    if not isinstance(component, str) or not _is_component(component):
         reader.add(
             "graph_malformed",
             f"Node {key} needs the dotted name of a component.",
@@ -286,7 +299,7 @@ def _read_edges(reader: _Reader, found: list[Any], nodes: set[Any]) -> list[Edge
     edges: list[Edge] = []
     seen: set[str] = set()
     for number, raw in enumerate(found, start=1):
-        edge = _read_edge(reader, raw, number)
+        edge = _read_edge(reader, raw, number, nodes)
         if edge is None:
             continue
         if edge.id in seen:
@@ -304,7 +317,7 @@ def _read_edges(reader: _Reader, found: list[Any], nodes: set[Any]) -> list[Edge
     return edges
 
 
-def _read_edge(reader: _Reader, raw: Any, number: int) -> Edge | None:
+def _read_edge(reader: _Reader, raw: Any, number: int, nodes: set[Any]) -> Edge | None:
     if not isinstance(raw, dict):
         reader.add("graph_malformed", f"Wire {number} has to be a JSON object.")
         return None
@@ -317,14 +330,18 @@ def _read_edge(reader: _Reader, raw: Any, number: int) -> Edge | None:
         )
         return None
     before = len(reader.problems)
-    reader.unknown(raw, _EDGE, f"Wire {key}", edge=key)
-    ends = [_read_end(reader, raw.get(name), key, name) for name in ("source", "target")]
-    if len(reader.problems) > before or ends[0] is None or ends[1] is None:
+    if not raw.keys() <= _EDGE:
+        reader.unknown(raw, _EDGE, f"Wire {key}", edge=key)
+    source = _read_end(reader, raw.get("source"), key, "source", nodes)
+    target = _read_end(reader, raw.get("target"), key, "target", nodes)
+    if len(reader.problems) > before or source is None or target is None:
         return None
-    return Edge(key, ends[0], ends[1])
+    return Edge(key, source, target)
 
 
-def _read_end(reader: _Reader, raw: Any, edge: str, name: str) -> End | None:
+def _read_end(
+    reader: _Reader, raw: Any, edge: str, name: str, nodes: set[Any]
+) -> End | None:
     if not isinstance(raw, dict) or not raw.keys() <= _END:
         reader.add(
             "graph_malformed",
@@ -334,7 +351,7 @@ def _read_end(reader: _Reader, raw: Any, edge: str, name: str) -> End | None:
         )
         return None
     node, port = raw.get("node"), raw.get("port")
-    if not isinstance(node, str) or not _ID.fullmatch(node):
+    if not isinstance(node, str) or (node not in nodes and not _ID.fullmatch(node)):
         reader.add(
             "graph_malformed",
             f"The {name} of wire {edge} needs the id of a node.",
@@ -342,7 +359,7 @@ def _read_end(reader: _Reader, raw: Any, edge: str, name: str) -> End | None:
             field=name,
         )
         return None
-    if not isinstance(port, str) or not _PORT.fullmatch(port):
+    if not isinstance(port, str) or not _is_port(port):
         reader.add(
             "graph_malformed",
             f"The {name} of wire {edge} needs the name of a port.",

@@ -156,8 +156,8 @@ def test_box_select_pan_and_zoom(canvas: Canvas) -> None:
     canvas.page.mouse.up()
     canvas.page.keyboard.up("Space")
     canvas.press("1")
-    expect(canvas.node("fetch")).to_be_in_viewport(ratio=1)
-    expect(canvas.node("other")).to_be_in_viewport(ratio=1)
+    expect(canvas.node("fetch")).to_be_in_viewport(ratio=0.99)
+    expect(canvas.node("other")).to_be_in_viewport(ratio=0.99)
 
 
 def test_quick_add_at_the_pointer(canvas: Canvas) -> None:

@@ -6,9 +6,12 @@
 import { durationText } from "../state/log.js";
 import { announce } from "./announce.js";
 import { h, icon, replace } from "./dom.js";
-import { LogView } from "./log_view.js";
+import { KEEP, LogView } from "./log_view.js";
 import { RUN_STATES, runName, runStatus } from "./run_words.js";
 import { drawTimeline } from "./timeline_view.js";
+
+/** Lines of the log that are drawn in one frame. */
+const A_FRAME = 100;
 
 export class Drawer {
   /** actions: {cancel(), jump(problem), remedy(problem), pastRuns(anchor)} */
@@ -50,11 +53,24 @@ export class Drawer {
     this.root.dataset.state = run?.state ?? "none";
     this.#drawHead(run);
     if (!run) return;
-    this.log.append(run.lines.slice(this.shown));
-    this.shown = run.lines.length;
+    this.#drawLines(run);
     this.#drawProblems(run);
     this.drawTime();
     this.#say(run);
+  }
+
+  /** So many lines a frame as leave time for all else; of very many only the last. */
+  #drawLines(run) {
+    if (this.editor.run !== run) return;
+    this.shown = Math.max(this.shown, run.lines.length - KEEP);
+    const lines = run.lines.slice(this.shown, this.shown + A_FRAME);
+    this.log.append(lines);
+    this.shown += lines.length;
+    if (this.lining || this.shown >= run.lines.length) return;
+    this.lining = requestAnimationFrame(() => {
+      this.lining = null;
+      this.#drawLines(run);
+    });
   }
 
   /** What moves with the clock: the timeline and the elapsed time. */

@@ -14,6 +14,9 @@ import { policyFields, policyValue } from "./policies.js";
 import { tile } from "./node_element.js";
 import { pinGlyph } from "./pins.js";
 
+/** Milliseconds between two drawings of the outline while a run goes on. */
+const CALM = 400;
+
 export class Inspector {
   /** actions: {runOne(id, options), connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
   constructor(root, editor, { secrets, actions }) {
@@ -21,18 +24,20 @@ export class Inspector {
     this.tab = "configure";
     this.editors = new Map();
     this.signature = null;
-    for (const topic of ["document", "selection", "problems", "run"]) editor.on(topic, () => this.draw());
+    for (const topic of ["document", "selection", "problems"]) editor.on(topic, () => this.draw());
+    editor.on("run", () => this.draw({ calmly: true }));
     this.draw();
   }
 
-  draw() {
+  /** `calmly`: the outline may wait, a run changes it all the time. */
+  draw({ calmly = false } = {}) {
     const id = this.editor.selection.single;
     const node = id && this.editor.document.nodes.get(id);
     this.root.classList.toggle("is-node", Boolean(node));
     if (!node) {
       this.signature = null;
       this.editors.clear();
-      return this.#outlineSoon();
+      return this.#outlineSoon(calmly);
     }
     const signature = this.#structure(node);
     if (signature !== this.signature) this.#build(node, signature);
@@ -40,13 +45,14 @@ export class Inspector {
   }
 
   /** The outline is drawn once a frame, however much changes: a box select changes a lot. */
-  #outlineSoon() {
+  #outlineSoon(calmly) {
     if (this.waiting) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
+    const draw = () => {
+      this.waiting = this.calming = null;
       if (!this.editor.selection.single) drawOutline(this.root, this.editor, this.actions);
-    });
+    };
+    if (calmly) this.calming ??= setTimeout(() => this.#outlineSoon(false), CALM);
+    else this.waiting = requestAnimationFrame(() => (clearTimeout(this.calming), draw()));
   }
 
   #structure(node) {

@@ -10,7 +10,8 @@ import { announce } from "./announce.js";
 import { h, hidden } from "./dom.js";
 
 const LEVELS = { warning: "warn", error: "error", debug: "debug", info: "info" };
-const KEEP = 2000;
+/** The log shows so many lines, the last ones. */
+export const KEEP = 2000;
 const QUIET = 2000;
 
 export class LogView {
@@ -26,8 +27,11 @@ export class LogView {
     this.more = h("button", { type: "button", class: "btn btn--s log__more", hidden: true, dataset: { testid: "new-lines" } });
     this.more.addEventListener("click", () => this.toEnd());
     root.after(this.more);
+    // Whether it was scrolled up is told by scrolling: asking at each line would lay out the page.
+    this.following = true;
     root.addEventListener("scroll", () => {
-      if (this.#atEnd()) this.#caughtUp();
+      this.following = this.#atEnd();
+      if (this.following) this.#caughtUp();
     });
   }
 
@@ -39,14 +43,14 @@ export class LogView {
   /** Append lines of state/log.js. */
   append(lines) {
     if (!lines.length) return;
-    const follow = this.#atEnd() && this.root.dataset.follow !== "off";
+    const follow = this.following && this.root.dataset.follow !== "off";
     const fragment = document.createDocumentFragment();
     for (const line of lines.slice(-KEEP)) fragment.append(this.#line(line));
     this.root.append(fragment);
     const over = this.root.childElementCount - KEEP;
     for (let count = 0; count < over; count += 1) this.root.firstElementChild.remove();
     if (over > 0 || lines.length > KEEP) this.root.dispatchEvent(new CustomEvent("log:shortened", { bubbles: true }));
-    if (follow) this.toEnd();
+    if (follow) this.#toEndSoon();
     else this.#behind(lines.length);
     this.#say(lines);
   }
@@ -79,7 +83,18 @@ export class LogView {
 
   toEnd() {
     this.root.scrollTop = this.root.scrollHeight;
+    this.following = true;
     this.#caughtUp();
+  }
+
+  /** Once a frame, however many batches come until then. */
+  #toEndSoon() {
+    if (this.ending) return;
+    this.ending = true;
+    requestAnimationFrame(() => {
+      this.ending = false;
+      if (this.following) this.toEnd();
+    });
   }
 
   #atEnd() {

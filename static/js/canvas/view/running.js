@@ -80,15 +80,27 @@ export class Running {
       runId: run.id,
       onEvents: (events) => {
         for (const event of events) state.reduce(event);
-        this.editor.setRun(state);
+        this.#drawSoon(state);
       },
       onRun: (next) => {
         state.merge(next);
-        this.editor.setRun(state);
+        this.#drawSoon(state);
       },
       onTrouble: (error) => this.drawer.setTrouble(error),
     });
     this.clock = setInterval(() => this.#tick(state), TICK);
+  }
+
+  /** Events come faster than they can be seen: what they did is drawn once a frame. */
+  #drawSoon(state) {
+    if (this.drawing) return;
+    this.drawing = true;
+    const draw = () => {
+      this.drawing = false;
+      if (this.editor.run === state) this.editor.setRun(state);
+    };
+    if (document.hidden) setTimeout(draw, TICK);
+    else requestAnimationFrame(draw);
   }
 
   #tick(state) {

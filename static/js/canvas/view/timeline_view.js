@@ -9,12 +9,27 @@ import { STATES } from "./node_element.js";
 const BARS = { succeeded: "g-ok", failed: "g-bad", rejected: "g-bad", running: "g-run", queued: "g-wait", cancelled: "g-skip", skipped: "g-skip" };
 const TONES = { succeeded: "c-ok", failed: "c-bad", rejected: "c-bad", running: "c-run" };
 
-/** Draw all rows. options: {icons: bool, axis: bool} */
+/**
+ * Draw all rows; a row that looks as it did is left alone, for it is drawn at each tick of a clock.
+ * options: {icons: bool, axis: bool}
+ */
 export function drawTimeline(root, run, order, label, { icons = false, axis = false } = {}) {
   const model = timeline(run, order, Date.now());
   root.setAttribute("role", "list");
   root.setAttribute("aria-label", "Node timeline");
-  replace(root, axis ? axisRow(model.span) : null, model.rows.map((row) => barRow(row, model, label(row.id), { icons, axis })));
+  const before = new Map([...root.children].filter((row) => row.look).map((row) => [row.dataset.node, row]));
+  const rows = model.rows.map((row) => {
+    const look = [row.state, row.x?.toFixed(1), row.width?.toFixed(1), row.elapsed, model.now, label(row.id)].join("|");
+    const there = before.get(row.id);
+    if (there?.look === look) return there;
+    const made = barRow(row, model, label(row.id), { icons, axis });
+    made.look = look;
+    there?.replaceWith(made);
+    return made;
+  });
+  const wanted = [...(axis ? [axisRow(model.span)] : []), ...rows];
+  const same = !axis && wanted.length === root.children.length && wanted.every((row, index) => root.children[index] === row);
+  if (!same) replace(root, wanted);
 }
 
 function barRow(row, model, name, { icons, axis }) {
