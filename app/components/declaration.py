@@ -360,6 +360,7 @@ class Component:
             "handles_secrets": cls.handles_secrets,
             "retries": cls.retries,
             "joins": cls.joins,
+            "provider": cls.provider,
             "summary": cls.summary,
             "fields": [one.describe() for one in fields],
             **cls._describe_ports(cls.shape(config)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -12,11 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.support.graphs import graph, node, wire
 from tests.support.hunt import Hunt
 from tests.support.installation import canary
 from tests.support.managers import CREDENTIALS, REGION, Gate, aws_manager
+from tests.support.person import Person
 from tests.support.running import (
     ADMIN,
     ADMIN_PASSWORD,
@@ -171,6 +174,46 @@ def test_the_connection_is_tested_through_a_worker(api: Api, manager: Gate, echo
     assert (run["state"], run["trigger"]["kind"]) == ("succeeded", "check")
     assert manager.seen == ["DescribeSecret"]
     assert echo.authorizations == []
+
+
+def test_a_person_tests_the_connection_in_the_inspector(
+    api: Api, manager: Gate, running: Running, browser: Browser
+) -> None:
+    """Through a worker: the page gets an answer in words, and never the value."""
+    parts = from_aws(manager)
+    parts[1]["position"] = [400, 0]
+    flow = api.flow(*parts)
+    page = browser.new_page(
+        ignore_https_errors=True, base_url=running.url, viewport={"width": 1440, "height": 900})
+    bodies: list[str] = []
+    page.on("response", lambda answer: bodies.append(answer.text())
+            if "/api/v1/" in answer.url else None)
+    person = Person(page)
+    person.sign_in()
+    page.goto(f"/flows/{flow}")
+    page.wait_for_selector("#editor[data-ready]")
+    inspector = person.open_node("keys")
+    expect(inspector.get_by_test_id("test-connection")).to_have_count(0)
+    inspector = person.open_node("aws")
+    manager.seen.clear()
+    inspector.get_by_test_id("test-connection").click()
+    answer = inspector.get_by_test_id("connection")
+    expect(answer).to_have_attribute("data-tone", "ok")
+    expect(answer).to_contain_text("The secret is there", ignore_case=True)
+    assert manager.seen == ["DescribeSecret"]
+    if shots := os.environ.get("TACIT_SHOTS"):
+        page.screenshot(path=f"{shots}/connection-ok.png")
+    # What was answered was about other settings.
+    person.fill_field("aws", "secretId", "prod/none")
+    expect(answer).to_have_text("")
+    inspector.get_by_test_id("test-connection").click()
+    expect(answer).to_have_attribute("data-tone", "bad")
+    expect(answer).to_contain_text("Secret prod/none is missing in AWS Secrets Manager")
+    if shots:
+        page.screenshot(path=f"{shots}/connection-bad.png")
+    page.close()
+    assert bodies
+    assert not any(AWS in body for body in bodies)
 
 
 def test_secrets_of_the_worker_are_off_until_granted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -53,12 +54,32 @@ def transit_server(folder: Path) -> Iterator[tuple[str, str]]:
         yield url, token
 
 
+@contextmanager
+def tls_bao_server(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Run ``bao server -dev-tls``, which makes an authority of its own; yields the server's
+    address, root token and the authority's certificate."""
+    port, token = free_port(), "root-for-tests"
+    arguments = [
+        str(_program("bao")), "server", "-dev-tls", f"-dev-tls-cert-dir={folder}",
+        f"-dev-root-token-id={token}", f"-dev-listen-address=127.0.0.1:{port}",
+    ]
+    with _running(arguments, folder):
+        authority = folder / "vault-ca.pem"
+        url = f"https://127.0.0.1:{port}"
+        _wait(f"{url}/v1/sys/health", authority)
+        yield url, token, authority
+
+
 def bao(
-    url: str, token: str, method: str, path: str, body: dict[str, object] | None = None
+    url: str, token: str, method: str, path: str, body: dict[str, object] | None = None, *,
+    namespace: str = "", authority: Path | None = None,
 ) -> httpx.Response:
     """Call the server as an operator would."""
+    headers = {"X-Vault-Token": token}
+    headers |= {"X-Vault-Namespace": namespace} if namespace else {}
     answer = httpx.request(
-        method, f"{url}/v1/{path}", json=body, headers={"X-Vault-Token": token}, timeout=20
+        method, f"{url}/v1/{path}", json=body, headers=headers, timeout=20,
+        verify=_trusting(authority),
     )
     answer.raise_for_status()
     return answer
@@ -83,13 +104,17 @@ def _running(arguments: list[str], folder: Path) -> Iterator[None]:
             process.wait(20)
 
 
-def _wait(url: str) -> None:
+def _trusting(authority: Path | None) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=str(authority)) if authority else True
+
+
+def _wait(url: str, authority: Path | None = None) -> None:
     give_up = time.monotonic() + 60
     while True:
         try:
-            if httpx.get(url, timeout=5).status_code < 500:
+            if httpx.get(url, timeout=5, verify=_trusting(authority)).status_code < 500:
                 return
-        except httpx.HTTPError:
+        except (httpx.HTTPError, OSError):
             pass
         assert time.monotonic() < give_up, f"{url} does not answer"
         time.sleep(0.05)

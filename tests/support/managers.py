@@ -6,7 +6,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from tests.support.key_servers import bao, kms_server, transit_server
+from tests.support.key_servers import bao, kms_server, tls_bao_server, transit_server
 
 REGION = "eu-west-1"
 ACCESS_KEY = {"access_key_id": "AKIAIOSFODNN7EXAMPLE",
@@ -29,6 +29,7 @@ class Gate:
 
     :ivar refuse: ``(status, AWS code)`` for the next requests, in order.
     :ivar denied: operations that are always refused, ``DescribeSecret`` say.
+    :ivar after: what happens behind an operation's back, once it was answered.
     """
 
     url: str = ""
@@ -37,6 +38,7 @@ class Gate:
     seen: list[str] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
     hang: bool = False
+    after: dict[str, Callable[[], object]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -60,7 +62,9 @@ def gate(upstream: str) -> Iterator[Gate]:
             request = urllib.request.Request(upstream + self.path, body, headers, method="POST")
             try:
                 with urllib.request.urlopen(request, timeout=20) as answer:
-                    self._answer(answer.status, answer.read())
+                    status, content = answer.status, answer.read()
+                made.after.pop(operation, lambda: None)()
+                self._answer(status, content)
             except urllib.error.HTTPError as error:
                 self._answer(error.code, error.read())
 
@@ -107,18 +111,33 @@ class Bao:
 
     url: str
     root: str
+    authority: Path | None = None
 
-    def call(self, method: str, path: str, body: dict[str, object] | None = None) -> Any:
+    def call(
+        self, method: str, path: str, body: dict[str, object] | None = None, namespace: str = ""
+    ) -> Any:
         """Call it as its operator."""
-        answer = bao(self.url, self.root, method, path, body)
+        answer = bao(self.url, self.root, method, path, body, namespace=namespace,
+                     authority=self.authority)
         return answer.json() if answer.content else None
 
-    def token(self, rules: str) -> str:
+    def token(self, rules: str, namespace: str = "", ttl: str = "1h") -> str:
         """Return a token that may do what the rules (HCL) say."""
         name = f"p{abs(hash(rules))}"
-        self.call("PUT", f"sys/policies/acl/{name}", {"policy": rules})
-        made = self.call("POST", "auth/token/create", {"policies": [name], "ttl": "1h"})
+        self.call("PUT", f"sys/policies/acl/{name}", {"policy": rules}, namespace)
+        made = self.call(
+            "POST", "auth/token/create", {"policies": [name], "ttl": ttl}, namespace)
         return str(made["auth"]["client_token"])
+
+    def role(self, rules: str, namespace: str = "", mount: str = "approle", **more: object) -> str:
+        """Return JSON with role_id and secret_id of an AppRole that may do what the rules say."""
+        self.call("POST", f"sys/auth/{mount}", {"type": "approle"}, namespace)
+        self.call("PUT", "sys/policies/acl/role", {"policy": rules}, namespace)
+        at = f"auth/{mount}/role/app"
+        self.call("POST", at, {"token_policies": ["role"], **more}, namespace)
+        role = self.call("GET", f"{at}/role-id", None, namespace)["data"]["role_id"]
+        secret = self.call("POST", f"{at}/secret-id", None, namespace)["data"]["secret_id"]
+        return json.dumps({"role_id": role, "secret_id": secret})
 
 
 @contextmanager
@@ -128,3 +147,10 @@ def vault_manager(folder: Path) -> Iterator[Bao]:
         made = Bao(url, root)
         made.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}})
         yield made
+
+
+@contextmanager
+def tls_vault_manager(folder: Path) -> Iterator[Bao]:
+    """Run OpenBao's dev server behind TLS, under an authority of its own."""
+    with tls_bao_server(folder) as (url, root, authority):
+        yield Bao(url, root, authority)

@@ -94,6 +94,48 @@ def test_stages_and_versions(manager: Any) -> None:
     assert value_of(fetch(manager, "app/rotated", **exact)) == "CANARY-first-value"
 
 
+def test_stages_of_a_rotation(manager: Any) -> None:
+    """As a rotation function goes about it: pending, tried, made current, and back again."""
+    client = manager[1]
+    client.create_secret(Name="app/turning", SecretString="CANARY-turning-old")
+    old = next(iter(client.describe_secret(SecretId="app/turning")["VersionIdsToStages"]))
+    new = client.put_secret_value(
+        SecretId="app/turning", SecretString="CANARY-turning-new", VersionStages=["AWSPENDING"],
+    )["VersionId"]
+    assert value_of(fetch(manager, "app/turning")) == "CANARY-turning-old"
+    pending = {"versionStage": "AWSPENDING"}
+    assert value_of(fetch(manager, "app/turning", **pending)) == "CANARY-turning-new"
+    client.update_secret_version_stage(
+        SecretId="app/turning", VersionStage="AWSCURRENT", MoveToVersionId=new,
+        RemoveFromVersionId=old)
+    assert value_of(fetch(manager, "app/turning")) == "CANARY-turning-new"
+    assert value_of(fetch(manager, "app/turning", versionId=old)) == "CANARY-turning-old"
+
+
+def test_a_rotation_between_check_and_use_changes_nothing(manager: Any) -> None:
+    """The run uses the version that its check found; the next one gets the new value."""
+    gate, client = manager
+    client.create_secret(Name="app/moving", SecretString="CANARY-moving-old")
+    gate.after["DescribeSecret"] = lambda: client.put_secret_value(
+        SecretId="app/moving", SecretString="CANARY-moving-new")
+    found = fetch(manager, "app/moving")
+    assert gate.after == {}
+    assert value_of(found) == "CANARY-moving-old"
+    assert value_of(fetch(manager, "app/moving")) == "CANARY-moving-new"
+
+
+def test_throttling_under_every_name(manager: Any) -> None:
+    """It is waited out, and a failure of its own kind when it goes on."""
+    for code in ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
+                 "SlowDown"):
+        manager[0].refuse[:] = [(400, code)]
+        assert value_of(fetch(manager, "app/plain")) == VALUE
+    manager[0].refuse[:] = [(429, "Whatever")] * 20
+    result = fetch(manager, "app/plain")
+    assert result.error is not None
+    assert (result.error.code, result.error.retryable) == ("provider_throttled", True)
+
+
 @pytest.mark.parametrize(
     ("secret", "more", "code"),
     [
@@ -127,6 +169,8 @@ def test_a_deleted_secret(manager: Any) -> None:
         ((400, "ExpiredTokenException"), "credentials_expired"),
         ((403, "InvalidSignatureException"), "secret_denied"),
         ((400, "UnrecognizedClientException"), "secret_denied"),
+        # What AWS answers when the key's policy, or its encryption context, doesn't let it decrypt.
+        ((400, "DecryptionFailure"), "secret_denied"),
         ((400, "ThrottlingException"), "provider_throttled"),
         ((500, "InternalServiceError"), "provider_unreachable"),
     ],

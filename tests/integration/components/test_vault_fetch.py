@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from app.components.registry import registry
 from app.components.secret import expose
 from app.sdk import testing
-from tests.support.managers import Bao, vault_manager
+from tests.support.http_servers import Authority
+from tests.support.managers import Bao, tls_vault_manager, vault_manager
 
 FETCH = registry().get("vault.kv.fetch")
 FIRST, SECOND = "CANARY-vault-first-1", "CANARY-vault-second-2"
@@ -64,15 +67,59 @@ def test_a_token_in_json(server: Bao) -> None:
 
 
 def test_approle(server: Bao) -> None:
-    server.call("POST", "sys/auth/approle", {"type": "approle"})
-    server.call("PUT", "sys/policies/acl/role", {"policy": READ + DESCRIBE})
-    server.call("POST", "auth/approle/role/app", {"token_policies": ["role"]})
-    role = server.call("GET", "auth/approle/role/app/role-id")["data"]["role_id"]
-    secret = server.call("POST", "auth/approle/role/app/secret-id")["data"]["secret_id"]
-    login = json.dumps({"role_id": role, "secret_id": secret})
+    login = server.role(READ + DESCRIBE)
     assert value_of(fetch(server, token=login, field="password")) == SECOND
-    stale = json.dumps({"role_id": role, "secret_id": "CANARY-no-such-secret-id"})
+    stale = json.dumps({**json.loads(login), "secret_id": "CANARY-no-such-secret-id"})
     assert code_of(fetch(server, token=stale)) == "credentials_expired"
+
+
+def test_an_approle_of_its_own_mount_whose_secret_id_is_used_up(server: Bao) -> None:
+    login = server.role(READ + DESCRIBE, mount="teams/app", secret_id_num_uses=2)
+    assert code_of(fetch(server, token=login)) == "credentials_expired"
+    # The check logs in, and the fetch does.
+    config = {"authMount": "teams/app", "field": "password"}
+    assert value_of(fetch(server, token=login, **config)) == SECOND
+    assert code_of(fetch(server, token=login, **config)) == "credentials_expired"
+
+
+def test_a_token_that_has_expired(server: Bao) -> None:
+    token = server.token(READ + DESCRIBE, ttl="1s")
+    assert code_of(fetch(server, token=token)) is None
+    time.sleep(1.5)
+    assert code_of(fetch(server, token=token)) == "secret_denied"
+
+
+def test_namespaces(server: Bao) -> None:
+    """Each has engines, policies, tokens and AppRoles of its own."""
+    server.call("POST", "sys/namespaces/team")
+    server.call("POST", "sys/namespaces/blue", None, "team")
+    for space, value in (("team", "CANARY-in-team"), ("team/blue", "CANARY-in-blue")):
+        server.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}, space)
+        server.call("POST", "secret/data/app/db", {"data": {"password": value}}, space)
+        token = server.token(READ + DESCRIBE, space)
+        config = {"namespace": space, "field": "password"}
+        assert value_of(fetch(server, token=token, **config)) == value
+        assert code_of(fetch(server, token=token, only_check=True, **config)) is None
+        login = server.role(READ + DESCRIBE, space)
+        assert value_of(fetch(server, token=login, **config)) == value
+        # It opens nothing outside of its own.
+        assert code_of(fetch(server, token=token)) == "secret_denied"
+        assert code_of(fetch(server, token=login)) == "credentials_expired"
+    assert code_of(fetch(server, namespace="none")) in ("secret_denied", "secret_missing")
+
+
+def test_an_authority_of_its_own(tmp_path: Path) -> None:
+    with tls_vault_manager(tmp_path) as server:
+        assert server.authority is not None
+        ca = server.authority.read_text()
+        server.call("POST", "secret/data/app/db", {"data": {"password": FIRST}})
+        token, config = server.token(READ + DESCRIBE), {"field": "password"}
+        assert value_of(fetch(server, token=token, ca=ca, **config)) == FIRST
+        assert value_of(fetch(server, token=server.role(READ + DESCRIBE), ca=ca, **config)) == FIRST
+        # Trusted for its own name only, and not at all where it isn't named.
+        assert code_of(fetch(server, token=token, **config)) == "tls_not_trusted"
+        other = Authority.make(tmp_path).pem
+        assert code_of(fetch(server, token=token, ca=other, **config)) == "tls_not_trusted"
 
 
 def test_the_check(server: Bao) -> None:

@@ -6,6 +6,7 @@
 
 import { fieldValue } from "../state/catalog.js";
 import { wiresFrom, wiresInto } from "../state/document.js";
+import { connectionTest } from "./connection.js";
 import { fieldEditor } from "./fields.js";
 import { h, icon, replace, setAttribute } from "./dom.js";
 import { drawLastRun } from "./node_run.js";
@@ -18,7 +19,7 @@ import { pinGlyph } from "./pins.js";
 const CALM = 400;
 
 export class Inspector {
-  /** actions: {runOne(id, options), connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
+  /** actions: {runOne(id, options), testConnection(id, …) or null, connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
   constructor(root, editor, { secrets, actions }) {
     Object.assign(this, { root, editor, secrets, actions });
     this.tab = "configure";
@@ -143,6 +144,11 @@ export class Inspector {
     if (item?.help) form.append(h("p", { class: "field__help" }, item.help));
     if (!item) form.append(h("p", { class: "banner banner--warn" }, `The component ${node.component} isn't installed here. The node and its wires are kept as they are.`));
     for (const field of this.#fields(node)) form.append(this.#field(node, field));
+    if (item?.provider && this.actions.testConnection) {
+      const test = connectionTest((waiting, watched) => this.actions.testConnection(node.id, waiting, watched));
+      for (const event of ["input", "change"]) form.addEventListener(event, test.forget);
+      form.append(test.element);
+    }
     form.append(this.#inputs(node), this.#outputs(node));
     if (item && this.editor.catalog.policies.length) form.append(policyFields(this, node));
     if (item?.handles_secrets) form.append(sealed());

@@ -10,6 +10,7 @@ import { Api } from "./api.js";
 import { bindBanner } from "./banner.js";
 import { bindCheck } from "./check.js";
 import { bindClipboard } from "./clip.js";
+import { askManager } from "./connection.js";
 import { ConnectList } from "./connect_list.js";
 import { fillIcons } from "./dom.js";
 import { Drawer } from "./drawer.js";
@@ -140,7 +141,9 @@ function build(api, banner, catalog, { body: flow, etag }) {
       connectFrom: (end, anchor) => connectList.fromOutput(end, anchor),
       connectInto: (end, anchor) => connectList.intoInput(end, anchor),
       connectNode: (id, anchor) => connectList.fromNode(id, anchor),
-      select: goTo, close: panels.close, menu: menuAt, runOne: (id, options) => running.startOne(id, options), quickAdd: (anchor) => quick.add(anchor), acts: () => acts,
+      select: goTo, close: panels.close, menu: menuAt, runOne: (id, options) => running.startOne(id, options),
+      testConnection: root.dataset.runnable === "false" ? null : (node, waiting, watched) => askManager({ api, autosave, flow, node, waiting, watched }),
+      quickAdd: (anchor) => quick.add(anchor), acts: () => acts,
     },
   });
   const jump = (problem) => {
