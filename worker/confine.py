@@ -93,6 +93,8 @@ def code_folders() -> list[Path]:
         Path(sysconfig.get_paths()["stdlib"]), Path(sysconfig.get_paths()["purelib"]),
     ]
     folders += (Path(found).parent for found in (app.__file__, worker.__file__) if found)
+    # An environment may borrow another one's libraries.
+    folders += (Path(at) for at in sys.path if at.endswith(("/site-packages", "/dist-packages")))
     return list(dict.fromkeys(folders))
 
 

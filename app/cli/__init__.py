@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "session": ("app.cli.commands.accounts:session", "End people's logins."),
     "freeze": ("app.cli.commands.freeze:freeze", "Stop grants, runs and triggers at once."),
     "unfreeze": ("app.cli.commands.freeze:unfreeze", "Lift a freeze."),
+    "component": ("app.cli.commands.components:component", "List components, begin a package."),
     "reach": ("app.cli.commands.reach:reach", "Say what an environment's runs may reach."),
     "audit": ("app.cli.commands.audit:audit", "Verify and export who did what."),
     "keys": ("app.cli.commands.keys:keys", "Look at the keys, replace them, check all values."),

@@ -123,16 +123,17 @@ class Running:
             self.lines.append(line)
 
 
-def start(home: Path, *arguments: str, **variables: str) -> Running:
+def start(home: Path, *arguments: str, tacit: Path = TACIT, **variables: str) -> Running:
     """Run ``tacit up`` on free ports and wait until it is ready.
 
+    :param tacit: the command, where it is that of another environment.
     :param variables: more environment variables, such as ``TACIT_ADMIN_EMAIL``.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TACIT_")
     } | home_variables(home, empty=True)
     process = subprocess.Popen(
-        [TACIT, "up", "--port", "0", *arguments], env=environment | variables,
+        [tacit, "up", "--port", "0", *arguments], env=environment | variables,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",
     )
     running = Running(home, environment, process)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from app.components.context import Context
 from app.components.declaration import ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example
 from app.components.external import (
     ExternalFetch,
     output_format_field,
@@ -93,6 +94,13 @@ class AwsSecretsManagerFetch(ExternalFetch):
     icon = "cloud"
     summary = "{secretId}"
     provider = "aws.secrets_manager"
+    uses = ("network", "worker_secrets")
+    examples = (
+        Example(
+            "A secret by its name", {"secretId": "prod/api", "region": "eu-west-1"},
+            secrets={"credentials": "aws/reader"},
+        ),
+    )
     reference_field = "secretId"
     version_fields = ("versionId", "versionStage")
     Config = AwsFetchConfig

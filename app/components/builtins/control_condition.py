@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 Operator = Literal[
@@ -88,6 +89,12 @@ class Condition(Component):
     category = "logic"
     icon = "split"
     summary = "{operator} {compare_to}"
+    examples = (
+        Example("Large orders", {"operator": "greater", "compare_to": "100"}, wires={"value": 250}),
+    )
+    failures = (
+        Failure("not_comparable", "The two can't be compared that way. Choose another comparison."),
+    )
     Config = ConditionConfig
     outputs = (
         Port("true", PortType.ORDER, "True", help="The way when the check holds."),

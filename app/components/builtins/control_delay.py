@@ -7,6 +7,7 @@ from typing import Any
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 
@@ -35,6 +36,9 @@ class Delay(Component):
     category = "logic"
     icon = "timer"
     summary = "{seconds} s"
+    examples = (
+        Example("Wait a moment", {"seconds": 0.2}, wires={"data": {"order": 7}}),
+    )
     Config = DelayConfig
     inputs = (Port("data", PortType.ANY, "Data", help="Passed on unchanged after the wait."),)
     outputs = (Port("data", PortType.JSON, "Data", help="What was wired in; null if nothing."),)

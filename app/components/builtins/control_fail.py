@@ -8,6 +8,7 @@ from typing import Any
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 
 
 class FailConfig(ComponentConfig):
@@ -35,6 +36,12 @@ class Fail(Component):
     category = "logic"
     icon = "octagon-alert"
     summary = "{message}"
+    examples = (
+        Example("Stop on purpose", {"message": "The order is too large for this flow."}),
+    )
+    failures = (
+        Failure("failed_on_purpose", "Always: that is what it is for."),
+    )
     Config = FailConfig
 
     def run(self, context: Context) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.components.context import Context
 from app.components.declaration import Component
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 
@@ -23,6 +24,9 @@ class Merge(Component):
     category = "logic"
     icon = "merge"
     joins = True
+    examples = (
+        Example("Whichever branch came", wires={"values": ["first"]}),
+    )
     inputs = (
         Port(
             "values",

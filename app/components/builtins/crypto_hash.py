@@ -11,6 +11,7 @@ from app.components.builtins.crypto_hmac import ENCODINGS, Encoding, encoded
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 _SLOW: Final = ("argon2id", "scrypt", "pbkdf2")
@@ -95,6 +96,12 @@ class Hash(Component):
     icon = "hash"
     summary = "{algorithm}"
     opens_secrets = True
+    examples = (
+        Example("Tell keys apart without showing them", secrets={"secret": "api/token"}),
+    )
+    failures = (
+        Failure("salt_too_short", "The salt is too short for that algorithm. Make it longer."),
+    )
     Config = HashConfig
     inputs = (Port("secret", PortType.SECRET, "Secret", required=True, help="What is hashed."),)
     outputs = (

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 Encoding = Literal["hex", "base64", "base64url"]
@@ -80,6 +81,13 @@ class Hmac(Component):
     icon = "signature"
     summary = "{algorithm}"
     opens_secrets = True
+    examples = (
+        Example("Sign a webhook's body", wires={"message": "{\"event\": \"paid\"}"},
+                secrets={"key": "webhooks/signing"}),
+    )
+    failures = (
+        Failure("key_not_readable", "The key isn't written as Key format says. Choose another."),
+    )
     Config = HmacConfig
     inputs = (Port("key", PortType.SECRET, "Key", required=True, help="The key that signs."),)
     outputs = (

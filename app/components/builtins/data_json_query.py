@@ -7,6 +7,7 @@ from typing import Any
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 
@@ -36,6 +37,14 @@ class JsonQuery(Component):
     category = "logic"
     icon = "filter"
     summary = "{query}"
+    examples = (
+        Example("Names of active people", {"query": "people[?active].name"},
+                wires={"data": {"people": [{"name": "Ada", "active": True}]}}),
+    )
+    failures = (
+        Failure("expression_not_valid", "The query isn't JMESPath. Correct it."),
+        Failure("expression_failed", "The query doesn't fit the data. Correct one of the two."),
+    )
     Config = JsonQueryConfig
     inputs = (
         Port(

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.parsing.limits import LOOK, TEXT_CHARACTERS, place
 from app.components.ports import Port, PortType
 
@@ -69,6 +70,16 @@ class ParseCsv(Component):
     category = "logic"
     icon = "table"
     summary = "{delimiter}"
+    examples = (
+        Example("A table with a header", wires={"text": "name,size\nA,1\nB,2\n"}),
+    )
+    failures = (
+        Failure("csv_column_twice", "Two columns have one name. Rename one, or switch Header off."),
+        Failure("csv_column_unnamed", "A column has no name. Name it, or switch Header off."),
+        Failure("csv_row_uneven", "A row has more or fewer cells. Correct it, or the delimiter."),
+        Failure("csv_too_many_rows", "There are more rows than the limit. Raise it."),
+        Failure("csv_not_valid", "Quotes don't match. Correct the row that the message names."),
+    )
     Config = ParseCsvConfig
     outputs = (
         Port("rows", PortType.LIST, "Rows", help="An object for each row, or a list of texts."),

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NoReturn
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.parsing.limits import (
     DEPTH,
     LOOK,
@@ -64,6 +65,12 @@ class ParseJson(Component):
     category = "logic"
     icon = "braces"
     summary = "{text}"
+    examples = (
+        Example("An answer's body", wires={"text": "{\"id\": 7}"}),
+    )
+    failures = (
+        Failure("json_not_valid", "The text isn't JSON; the message names line and column."),
+    )
     Config = ParseJsonConfig
     outputs = (Port("data", PortType.JSON, "Data", help="What the text says."),)
 

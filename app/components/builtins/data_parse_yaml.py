@@ -8,6 +8,7 @@ from typing import Any, Literal
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.parsing.limits import DEPTH, TEXT_CHARACTERS
 from app.components.ports import Port, PortType
 
@@ -46,6 +47,13 @@ class ParseYaml(Component):
     category = "logic"
     icon = "file-code"
     summary = "{text}"
+    examples = (
+        Example("A settings file", wires={"text": "name: demo\nsizes: [1, 2]\n"}),
+    )
+    failures = (
+        Failure("yaml_not_valid", "The text isn't YAML; the message names line and column."),
+        Failure("yaml_several_documents", "There are several. Choose all, or pass one."),
+    )
     Config = ParseYamlConfig
     outputs = (Port("data", PortType.JSON, "Data", help="What the text says; null if nothing."),)
 

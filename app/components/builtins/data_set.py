@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 _NOTE = "makes a plain object, so it takes no secrets"
@@ -54,6 +55,14 @@ class Set(Component):
     category = "logic"
     icon = "pencil"
     summary = "{values}"
+    examples = (
+        Example("Change an order", {"values": {"status": "new", "customer.country": "DE"},
+                                    "remove": "internal_id"},
+                wires={"object": {"id": 7, "internal_id": "x"}}),
+    )
+    failures = (
+        Failure("not_an_object", "What is wired in is no object. Wire an object."),
+    )
     Config = SetConfig
     inputs = (
         Port("object", PortType.JSON, "Object", help="The object to change; none makes a new one."),

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 
@@ -49,6 +50,14 @@ class Template(Component):
     category = "logic"
     icon = "code"
     summary = "{template}"
+    examples = (
+        Example("A list of lines", {"template": "{% for one in values %}{{ one }}\n{% endfor %}"},
+                wires={"values": ["first", "second"]}),
+    )
+    failures = (
+        Failure("expression_not_valid", "The template isn't valid; the message names the line."),
+        Failure("expression_failed", "The template doesn't fit the values."),
+    )
     Config = TemplateConfig
     outputs = (Port("text", PortType.TEXT, "Text", help="The rendered text."),)
 

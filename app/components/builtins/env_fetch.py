@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
 from app.components.declaration import ComponentConfig, field
+from app.components.examples import Example
 from app.components.external import (
     ExternalFetch,
     output_format_field,
@@ -47,6 +48,10 @@ class EnvFetch(ExternalFetch):
     icon = "server"
     summary = "{reference}"
     provider = "worker"
+    uses = ("worker_secrets",)
+    examples = (
+        Example("A file that Kubernetes mounts", {"reference": "file:/run/secrets/stripe"}),
+    )
     reference_field = "reference"
     Config = EnvFetchConfig
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 
@@ -58,6 +59,17 @@ class FileRead(Component):
     category = "connect"
     icon = "file-input"
     summary = "{path}"
+    uses = ("files",)
+    examples = (
+        Example("A text that an earlier node wrote", {"path": "report.txt"}),
+    )
+    failures = (
+        Failure("file_missing", "There is no such file. Correct Path."),
+        Failure("file_not_allowed", "The folder isn't granted. See tacit reach."),
+        Failure("file_path_not_valid", "The path leads out of its folder. Write it without “..”."),
+        Failure("file_not_text", "The file isn't text in that encoding. Choose base64."),
+        Failure("file_too_large", "The file is longer than its limit. Raise it."),
+    )
     Config = FileReadConfig
     outputs = (
         Port("content", PortType.TEXT, "Content", help="The file's text, or its bytes in base64."),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 
@@ -80,6 +81,17 @@ class FileWrite(Component):
     category = "connect"
     icon = "file-output"
     summary = "{path}"
+    uses = ("files",)
+    examples = (
+        Example("A file for later nodes", {"path": "report.txt"}, wires={"content": "all is well"}),
+    )
+    failures = (
+        Failure("file_holds_secret", "The content holds a secret's value, so it isn't written."),
+        Failure("file_missing", "The folder isn't there. Switch Make folders on."),
+        Failure("file_not_allowed", "The folder isn't granted. See tacit reach."),
+        Failure("file_path_not_valid", "The path leads out of its folder. Write it without “..”."),
+        Failure("file_too_large", "The content is longer than its limit. Raise it."),
+    )
     Config = FileWriteConfig
     outputs = (
         Port("path", PortType.TEXT, "Path", help="Where it is, as given."),

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.components.context import Context
 from app.components.declaration import Component
+from app.components.examples import Example, Failure
 from app.components.http.settings import HttpRequestConfig
 from app.components.ports import Port, PortType
 
@@ -27,6 +28,26 @@ class HttpRequest(Component):
     summary = "{method} {url}"
     opens_secrets = True
     retries = True
+    uses = ("network",)
+    examples = (
+        Example("Read something public", {"url": "https://api.example.com/v1/status"}),
+        Example(
+            "Send JSON with a token",
+            {"method": "POST", "url": "https://api.example.com/v1/orders", "body_format": "json",
+             "body": "{\"item\": 7}"},
+            secrets={"bearer_token": "api/token"},
+        ),
+    )
+    failures = (
+        Failure("http_timeout", "No whole answer within the time limit. Raise it, or try again."),
+        Failure("http_status", "The answer's status is one that Fail on names."),
+        Failure("connection_failed", "Nothing answers there. See that the address is right."),
+        Failure("connection_lost", "The answer broke off, or wasn't HTTP."),
+        Failure("too_many_redirects", "More redirects than Redirects allows."),
+        Failure("answer_too_large", "The answer is longer than its limit."),
+        Failure("answer_not_readable", "The answer's compression is broken or unknown."),
+        Failure("host_not_found", "There is no such host. See that the address is right."),
+    )
     Config = HttpRequestConfig
     inputs = (
         Port(

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 _NOTE: Final = "is written to the run log, so it takes no secrets"
@@ -44,6 +45,9 @@ class Log(Component):
     category = "output"
     icon = "scroll-text"
     summary = "{message}"
+    examples = (
+        Example("A line with data", {"message": "Order received"}, wires={"data": {"id": 7}}),
+    )
     Config = LogConfig
     inputs = (
         Port("data", PortType.ANY, "Data", help="Anything to keep beside the line.", note=_NOTE),

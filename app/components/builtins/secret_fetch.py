@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 
@@ -55,6 +56,9 @@ class SecretFetch(Component):
     summary = "{secretName}"
     handles_secrets = True
     retries = True
+    examples = (
+        Example("The active version of a stored secret", {"secretName": "api/token"}),
+    )
     Config = SecretFetchConfig
     outputs = (Port("value", PortType.SECRET, "Value", help="Goes into secret inputs."),)
 

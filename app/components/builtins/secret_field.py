@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 from app.components.problems import Remedy
 
@@ -55,6 +56,15 @@ class SecretField(Component):
     icon = "key-round"
     summary = "{path}"
     handles_secrets = True
+    examples = (
+        Example("The password of a JSON secret", {"path": "password"},
+                secrets={"secret": "db/credentials"}),
+    )
+    failures = (
+        Failure("secret_not_json", "The secret isn't JSON. Store it as JSON, or wire it directly."),
+        Failure("secret_field_missing", "The secret has no such field. Correct Path."),
+        Failure("secret_field_not_text", "The field is an object or a list. Name a field in it."),
+    )
     Config = SecretFieldConfig
     inputs = (
         Port(

@@ -14,6 +14,7 @@ from pydantic import JsonValue, field_validator
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, config_words, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 _PLACE: Final = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|\s*([^{}|]*?)\s*)?\}\}")
@@ -81,6 +82,13 @@ class SecretTemplate(Component):
     icon = "braces"
     summary = "{template}"
     handles_secrets = True
+    examples = (
+        Example("A header of two parts", {"template": "Token {{secret}}"},
+                secrets={"secret": "api/token"}),
+    )
+    failures = (
+        Failure("template_value_missing", "The template names what isn't there. Wire or set it."),
+    )
     Config = SecretTemplateConfig
     inputs = (
         Port("secret", PortType.SECRET, "Secret", required=True, help="Fills {{secret}}."),

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 _PLACE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -49,6 +50,13 @@ class TextTemplate(Component):
     category = "logic"
     icon = "braces"
     summary = "{template}"
+    examples = (
+        Example("A greeting", {"template": "Hello {{name}}!"}, wires={"values": {"name": "Ada"}}),
+    )
+    failures = (
+        Failure("template_value_missing", "The template names what isn't there. Wire or set it."),
+        Failure("template_too_long", "The text would be too long. Put in less."),
+    )
     Config = TextTemplateConfig
     outputs = (Port("text", PortType.TEXT, "Text", help="The filled text."),)
 

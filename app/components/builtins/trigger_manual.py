@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, config_words, field
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 MAX_INPUTS = 50
@@ -93,6 +94,9 @@ class ManualTrigger(Component):
     help = "Starts the flow when someone presses Run. Passes on the inputs of the run."
     category = "trigger"
     icon = "play"
+    examples = (
+        Example("Start with one input", {"inputs": [{"name": "customer", "required": False}]}),
+    )
     Config = ManualTriggerConfig
     outputs = (
         Port("payload", PortType.JSON, "Payload", help="The inputs that the run was started with."),

@@ -10,6 +10,7 @@ from pydantic import field_validator
 from app.components.context import Context
 from app.components.cron import find_zone, is_expression
 from app.components.declaration import Component, ComponentConfig, config_words, field
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 
@@ -91,6 +92,10 @@ class ScheduleTrigger(Component):
     category = "trigger"
     icon = "clock"
     summary = "{cron}"
+    examples = (
+        Example("Every weekday at six in Berlin",
+                {"cron": "0 6 * * 1-5", "timezone": "Europe/Berlin"}),
+    )
     Config = ScheduleTriggerConfig
     outputs = (
         Port(

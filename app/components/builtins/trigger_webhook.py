@@ -7,6 +7,7 @@ from typing import Any
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example
 from app.components.ports import Port, PortType
 
 MAX_KIB = 256
@@ -66,6 +67,9 @@ class WebhookTrigger(Component):
     icon = "webhook"
     summary = "{secretName}"
     handles_secrets = True
+    examples = (
+        Example("Deliveries that a service signs", {"secretName": "webhooks/signing"}),
+    )
     Config = WebhookTriggerConfig
     outputs = (Port("payload", PortType.JSON, "Payload", help="The JSON body of the request."),)
 

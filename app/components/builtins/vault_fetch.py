@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from app.components.context import Context
 from app.components.declaration import ComponentConfig, field
 from app.components.errors import NodeError
+from app.components.examples import Example
 from app.components.external import (
     ExternalFetch,
     output_format_field,
@@ -125,6 +126,15 @@ class VaultKvFetch(ExternalFetch):
     icon = "vault"
     summary = "{mount}/{secretPath}"
     provider = "vault.kv"
+    uses = ("network",)
+    examples = (
+        Example(
+            "One field of a secret of KV version 2",
+            {"address": "https://vault.example.com:8200", "secretPath": "apps/billing/stripe",
+             "field": "key"},
+            secrets={"credentials": "vault/approle"},
+        ),
+    )
     reference_field = "secretPath"
     version_fields = ("version",)
     Config = VaultFetchConfig

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.accounts.scopes import Role
+from app.components.registry import registry
 from app.runs import service as runs
 from tests.integration.web.conftest import Person, field_error
 from tests.support.installation import Installation, canary
@@ -107,6 +108,20 @@ def test_components_are_listed_with_their_ports(admin: Person) -> None:
     page = admin.get("/components").text
     assert "secret.fetch" in page
     assert "port-chip--secret" in page
+
+
+@pytest.mark.parametrize("name", [one.name for one in registry()])
+def test_each_component_has_a_page_and_its_examples_become_flows(admin: Person, name: str) -> None:
+    page = admin.get(f"/components/{name}")
+    assert page.status_code == 200
+    assert registry().get(name).title in page.text
+    made = admin.post(f"/components/{name}/examples/0")
+    assert made.status_code == 303, made.text[:2000]
+    assert admin.post(f"/components/{name}/examples/99").status_code == 404
+
+
+def test_a_component_that_is_not_installed(admin: Person) -> None:
+    assert admin.get("/components/no.such").status_code == 404
 
 
 def test_a_package_s_components_are_listed_and_a_broken_one_is_named(
