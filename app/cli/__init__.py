@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unfreeze": ("app.cli.commands.freeze:unfreeze", "Lift a freeze."),
     "component": ("app.cli.commands.components:component", "List components, begin a package."),
     "reach": ("app.cli.commands.reach:reach", "Say what an environment's runs may reach."),
+    "leak-drill": ("app.cli.commands.drill:leak_drill", "Hunt for secrets that got out."),
     "audit": ("app.cli.commands.audit:audit", "Verify and export who did what."),
     "keys": ("app.cli.commands.keys:keys", "Look at the keys, replace them, check all values."),
     "backup": ("app.cli.commands.backup:backup", "Write a backup, without any key."),

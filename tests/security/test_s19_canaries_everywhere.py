@@ -6,11 +6,9 @@ an installation writes to or answers from. What browsers store and send, the mai
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import secrets
 import signal
 import ssl
 import subprocess
@@ -24,30 +22,15 @@ import httpx
 import pytest
 
 from app.accounts.scopes import Scope
+from app.cli.drill.flows import Canaries
 from app.components.registry import registry
 from tests.support import api_table, recipes
 from tests.support.blabbing import FAILURES, Blabbing, blabbing
 from tests.support.hunt import Hunt
 from tests.support.running import ADMIN, ADMIN_PASSWORD, TACIT, Running, tacit_up
 
-RANDOM = secrets.token_hex(8)
-LINES = [f"CANARY-LINE-{n}-{secrets.token_hex(12)}" for n in range(3)]
-CANARIES = {
-    "text": f"CANARY {RANDOM}/+='\"<&>%\\$`",
-    "json": json.dumps({"user": f"CANARY-USER-{RANDOM}", "password": f"CANARY\"PASS-{RANDOM}"}),
-    "lines": "-----BEGIN CANARY-----\n" + "\n".join(LINES) + "\n-----END CANARY-----\n",
-    "unicode": f"CANARÝ-ключ-密钥-{RANDOM}-🔑",
-    "base64": base64.b64encode(f"CANARY-BASE64-{RANDOM}?>".encode()).decode(),
-}
-HUNTED = {
-    **CANARIES,
-    **{f"lines, {n}": line for n, line in enumerate(LINES)},
-    "json, user": f"CANARY-USER-{RANDOM}",
-    "json, password": f"CANARY\"PASS-{RANDOM}",
-    "basic pair": f"somebody:{CANARIES['text']}",
-}
-CONTROL = f"CONTROL-{secrets.token_hex(12)}"
-"""No secret, but typed into a flow: the hunt has to find it, or it sees nothing."""
+MADE = Canaries.make()
+CANARIES, HUNTED, CONTROL = MADE.values, MADE.hunted, MADE.control
 SCOPES = [scope for scope in Scope if scope is not Scope.SECRETS_READ_VALUE]
 ENDED = frozenset({"succeeded", "failed", "rejected", "cancelled", "skipped"})
 PATIENCE = 420.0
