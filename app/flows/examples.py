@@ -35,21 +35,21 @@ def example_graph(component: Component, example: Example) -> dict[str, Any]:
     config = dict(example.config)
     row = 0
     for port, secret in example.secrets.items():
-        kind = shape.into[port]
-        form = "json" if kind.structured else "raw"
-        name = node(f"secret_{port}", SECRET_FETCH, f"{kind.label or port}", (80, 80 + row * _ROW),
-                    {"secretName": secret, "outputFormat": form})
+        name = node(f"secret_{port}", SECRET_FETCH, shape.into[port].label or port,
+                    (80, 80 + row * _ROW), {"secretName": secret})
         wire(name, "value", "example", port)
         row += 1
-    for port, value in example.wires.items():
-        source, out, settings = _source(value, shape.into[port].type)
-        if source is None:
-            config[port] = value  # nothing puts out such a value: it is typed
-            continue
-        name = node(f"input_{port}", source, shape.into[port].label or port,
-                    (80, 80 + row * _ROW), settings)
-        wire(name, out, "example", port)
-        row += 1
+    for port, given in example.wires.items():
+        values = given if shape.into[port].multiple else [given]
+        for place, value in enumerate(values):
+            source, out, settings = _source(value, shape.into[port].type)
+            if source is None:
+                config[port] = value  # nothing puts out such a value: it is typed
+                continue
+            name = node(f"input_{port}_{place}", source, shape.into[port].label or port,
+                        (80, 80 + row * _ROW), settings)
+            wire(name, out, "example", port)
+            row += 1
     node("example", component.name, component.title, (80 + _STEP, 80), config)
     if component.version != 1:
         nodes[-1]["component_version"] = component.version

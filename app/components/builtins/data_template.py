@@ -56,6 +56,7 @@ class Template(Component):
     )
     failures = (
         Failure("expression_not_valid", "The template isn't valid; the message names the line."),
+        Failure("expression_value_missing", "The template names what isn't there. Add it."),
         Failure("expression_failed", "The template doesn't fit the values."),
     )
     Config = TemplateConfig

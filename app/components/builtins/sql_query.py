@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
+from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
 _TYPED = ("connection", ("typed",))
@@ -163,6 +164,23 @@ class SqlQuery(Component):
     summary = "{query}"
     opens_secrets = True
     retries = True
+    uses = ("network",)
+    examples = (
+        Example(
+            "Customers of a city",
+            {"query": "select :city as city, 17 as customers", "parameters": {"city": "Bonn"}},
+            secrets={"address": "shop/database"},
+        ),
+        Example(
+            "Reckon in the run's own file",
+            {"connection": "sqlite", "access": "write", "query": "create table t (id integer)"},
+        ),
+    )
+    failures = (
+        Failure("sql_timeout", "The database didn't answer in time. Raise the time limit."),
+        Failure("sql_login_failed", "The database doesn't take the user and password."),
+        Failure("connection_failed", "The database's host can't be reached."),
+    )
     Config = SqlQueryConfig
     inputs = (
         Port(
