@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from worker.expressions import Expressions
 
 
+ANSWER_LOST: Final = "secret_answer_lost"
+"""A value was given out and didn't arrive: the engine tries again whatever the node's policy is,
+since the node has done nothing yet, and an attempt of its own may have the value once more."""
+
 _MAX_VALUE: Final = 64 * 1024
 _Answer = TypeVar("_Answer")
 
@@ -229,6 +233,8 @@ class NodeContext:
             with self.span("secret.fetch", secret=grant.name, version=grant.version):
                 value = self._scope.fetch_value(grant, self.attempt, self._purpose)
         except RuntimeRefused as error:
+            if error.code == "token_spent":
+                raise _answer_lost(grant) from None
             raise _refused(error, grant) from None
         except RuntimeUnreachable as error:
             raise NodeError(
@@ -337,6 +343,17 @@ class NodeContext:
                 f"The value from secret {name} has fewer than 4 characters and can't be masked, "
                 "so it isn't used. Store a longer one.",
             )
+
+
+def _answer_lost(grant: Grant) -> NodeError:
+    """A node asks once in an attempt: what had its value already was an answer that never came."""
+    return NodeError(
+        ANSWER_LOST,
+        f"The value of secret {grant.name} was given out, and the answer with it was lost on its "
+        "way to this worker. Each attempt gets a value once. Look at the network between the "
+        "worker and the runtime listener if this goes on.",
+        retryable=True,
+    )
 
 
 def _refused(error: RuntimeRefused, grant: Grant) -> NodeError:

@@ -23,7 +23,7 @@ from app.components.problems import Problem
 from app.components.registry import Registry
 from app.flows.graph import Edge, Graph
 from worker.capture import current_node
-from worker.context import RunScope
+from worker.context import ANSWER_LOST, RunScope
 from worker.nodes import NodeResult, NodeRunner
 from worker.plan import DONE_PORT, Plan, Step, Task
 
@@ -33,6 +33,10 @@ STOP_SECONDS: Final = 2.0
 """How long a run waits for a node that doesn't look at its cancellation or its time limit."""
 LOOK_SECONDS: Final = 0.5
 """The longest that nobody looks at the clock."""
+
+LOST_AGAIN: Final = 2
+LOST_PAUSE: Final = 0.2
+"""How often, and after how many seconds, a value is asked for again whose answer was lost."""
 
 RunState = Literal["succeeded", "failed", "cancelled", "rejected"]
 _NOT_THERE: Final = object()
@@ -260,10 +264,11 @@ class Engine:
     def _retry(self, task: Task, result: NodeResult) -> tuple[float, int] | None:
         """Return the pause before another attempt and how many there may be, or None."""
         policy = self._plan.steps[task.node].node.policies.retry
-        if policy is None or result.state != "failed" or not result.retryable:
+        if result.state != "failed" or not result.retryable or self._scope.cancellation.is_set():
             return None
-        if task.attempt > policy.count or self._scope.cancellation.is_set():
-            return None
+        if policy is None or task.attempt > policy.count:
+            lost = result.problem is not None and result.problem.code == ANSWER_LOST
+            return (LOST_PAUSE, LOST_AGAIN + 1) if lost and task.attempt <= LOST_AGAIN else None
         return policy.pause(task.attempt, random.random()), policy.count + 1  # noqa: S311
 
     # --- what follows from a node's end -----------------------------------------------------

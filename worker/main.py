@@ -181,7 +181,8 @@ class Parent:
             return
         reason = _describe(status, signs.news)
         log.error("The process of run %s ended early: %s", run_id, reason)
-        self._report_lost(run_id, signs.claim, reason)
+        # Without a claim that it knew of it has done nothing: its key tells the server which.
+        self._report_lost(run_id, signs.claim, reason, "" if signs.claim else horse.public)
         raise RunLostByChild(reason)
 
     def _take(self) -> Horse:
@@ -259,11 +260,13 @@ class Parent:
         with contextlib.suppress(OSError):
             os.write(self._stop_write, b".")
 
-    def _report_lost(self, run_id: str, claim: int | None, reason: str) -> None:
+    def _report_lost(
+        self, run_id: str, claim: int | None, reason: str, public: str = ""
+    ) -> None:
         try:
             self._client.call(
                 "POST", f"/runtime/v1/runs/{run_id}/lost", token=self._token,
-                body={"claim": claim, "reason": reason},
+                body={"claim": claim, "reason": reason, **({"public": public} if public else {})},
                 patience=STOPPING_PATIENCE if self._asked else LOST_PATIENCE,
             )
         except (RuntimeRefused, RuntimeUnreachable) as error:

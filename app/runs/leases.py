@@ -182,20 +182,50 @@ def finish(
 
 
 def lose_claim(
-    session: Session, worker: Worker, who: Who, run_id: str, number: int | None, reason: str
+    session: Session,
+    worker: Worker,
+    who: Who,
+    run_id: str,
+    number: int | None,
+    reason: str,
+    public_key: bytes | None = None,
 ) -> bool:
     """Fail a run of a worker that says itself that the run's process died.
 
-    :param number: the claim that the process held; None where it died before it had one, and
+    :param number: the claim that the process held; None where it died before it knew of one, and
         another claim is left alone.
+    :param public_key: the key that was made for that claim. A claim whose answer was lost has run
+        nothing, so its run is queued again, whatever its flow says of lost workers.
     :returns: whether the run was still going on.
     """
-    known = is_id(run_id) and number is not None and 0 < number < 2**31
-    claim = session.get(RunClaim, (run_id, number)) if known else None
+    claim = _find_claim(session, run_id, number, public_key)
     if claim is None or claim.worker_id != worker.id:
         return False
     run = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
-    return run.fence == claim.number and lose(session, run, who, reason)
+    if run.fence != claim.number:
+        return False
+    if number is None and _never_began(session, run):
+        _queue_again(session, run, who, "it never got the answer to its claim")
+        return True
+    return lose(session, run, who, reason)
+
+
+def _find_claim(
+    session: Session, run_id: str, number: int | None, public_key: bytes | None
+) -> RunClaim | None:
+    if not is_id(run_id):
+        return None
+    if number is not None:
+        return session.get(RunClaim, (run_id, number)) if 0 < number < 2**31 else None
+    query = select(RunClaim).where(RunClaim.run_id == run_id, RunClaim.public_key == public_key)
+    return session.scalar(query) if public_key is not None else None
+
+
+def _never_began(session: Session, run: Run) -> bool:
+    """Say whether a claimed run may be taken again because nothing of it was done."""
+    if run.state not in CLAIMED or run.cancel_requested or run.fence >= MAX_CLAIMS:
+        return False
+    return session.scalar(select(RunNode.node).where(RunNode.run_id == run.id).limit(1)) is None
 
 
 def find_unwanted(session: Session, worker: Worker, held: object) -> list[str]:

@@ -102,9 +102,11 @@ def lost(run_id: str) -> Response:
             worker, _ = verify_worker_token(session, kid, token, WORKER)
             caller.who = who = describe_worker(worker, request_id(), request.remote_addr)
             number, reason = body().get("claim"), body().get("reason")
+            public = body().get("public")
             text = str(reason or "its process died").replace("\0", "")[:200]
             changed = lose_claim(
-                session, worker, who, run_id, number if type(number) is int else None, text
+                session, worker, who, run_id, number if type(number) is int else None, text,
+                decode_public_key(public) if public is not None else None,
             )
     if changed:
         services().queue.publish(run_id, 0)

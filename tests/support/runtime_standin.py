@@ -81,8 +81,9 @@ class RuntimeStandin:
         self.runs: dict[str, PlannedRun] = {}
         self.heartbeats: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []
-        self.jtis: set[str] = set()
+        self.jtis: set[Any] = set()
         self.fail_next: list[int] = []  # statuses to answer with, before anything else
+        self.cut: list[str] = []  # ends of paths whose next answer is lost on its way
         self.lock = threading.Lock()
         self.url = ""
         self.ca = Path()
@@ -201,12 +202,13 @@ class RuntimeStandin:
             for node, known in run.secret_ids.items():
                 if known == secret_id:
                     claims = self._verify(token, run.public, "tacit:secret-value", run.kid)
-                    wanted = {"run": run.id, "claim": run.claims, "node": node, "attempt": 1,
-                              "item": None, "purpose": "use", "secret": secret_id, "version": 1}
+                    wanted = {"run": run.id, "claim": run.claims, "node": node, "item": None,
+                              "purpose": "use", "secret": secret_id, "version": 1}
                     if any(claims.get(k) != v for k, v in wanted.items()):
                         raise Refusal(403, "grant_mismatch")
                     assert query == "version=1"
                     self._spend(claims)
+                    self._spend({"jti": (run.id, run.claims, node, claims["attempt"])})
                     name, value, _ = run.secrets[node]
                     if value == "(denied)":
                         raise Refusal(404, "secret_missing")
@@ -236,6 +238,11 @@ def runtime_standin(folder: Path) -> Iterator[RuntimeStandin]:
                 document = {"status": status, "code": refusal.code, "title": "Refused",
                             "detail": f"Refused: {refusal.code}."}
             data = json.dumps(document).encode()
+            lost = [end for end in standin.cut if self.path.partition("?")[0].endswith(end)]
+            if lost and status == 200:
+                standin.cut.remove(lost[0])
+                self.close_connection = True
+                return
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))

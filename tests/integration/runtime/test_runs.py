@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.audit.models import AuditEvent
 from app.ids import new_id
 from app.runs.models import Run, Worker
 from app.runs.service import cancel_run, list_events
 from tests.support.runs import HeldRun, RuntimeClient, SigningWorker, Workshop
-from tests.support.signing import ABSENT
+from tests.support.signing import ABSENT, public_text
 
 Events = Callable[[], list[AuditEvent]]
 
@@ -405,3 +406,29 @@ def test_a_worker_cant_fill_the_database(
     assert (send(first + 2).status_code, send(first + 2).json["code"]) == (413, "run_too_large")
     ended = runtime.post(f"/runs/{held.id}/finish", held.token(), {"state": "succeeded"})
     assert ended.status_code == 200
+
+
+def test_a_claim_that_never_got_its_answer_leaves_the_run_to_another(
+    workshop: Workshop, runtime: RuntimeClient, held: HeldRun, events: Events
+) -> None:
+    """Nothing of it was done, so it is queued again whatever its flow says of lost workers."""
+    address, token = f"/runs/{held.id}/lost", workshop.worker.token()
+    body = {"claim": None, "reason": "exit 4", "public": public_text(held.key)}
+    other = public_text(Ed25519PrivateKey.generate())
+    assert runtime.post(address, token, {**body, "public": other}).status_code == 200
+    stranger = SigningWorker.enrol(workshop.installation, "stranger")
+    assert runtime.post(address, stranger.token(), body).status_code == 200
+    assert workshop.show(held.id).state == "running"
+    refused(runtime.post(address, token, {**body, "public": "x"}), 401, "token_invalid")
+    assert runtime.post(address, token, body).status_code == 200
+    shown = workshop.show(held.id)
+    assert (shown.state, shown.problems) == ("queued", [])
+    assert "run.requeue" in [item.action for item in events()]
+    again = runtime.claim(workshop.worker, held.id)
+    assert again.plan["claim"] == 2
+    refused(runtime.post(f"/runs/{held.id}/heartbeat", held.token()), 409, "claim_lost")
+    # One that has begun is lost, with or without its number.
+    begun = event(again.plan["next_seq"], type="node", node="log", data={"state": "running"})
+    assert send(runtime, again, begun).status_code == 200
+    runtime.post(address, token, {**body, "public": public_text(again.key)})
+    assert workshop.show(held.id).problems[0]["code"] == "worker_lost"

@@ -373,3 +373,42 @@ def test_settings_that_cannot_work_are_said_plainly(
         assert words in worker.words()
         worker.stop()
         assert "Traceback" not in worker.words()
+
+
+def test_a_value_whose_answer_was_lost_is_had_by_another_attempt(
+    standin: RuntimeStandin, worker: WorkerProcess, echo: EchoServer
+) -> None:
+    canary = f"CANARY-{secrets.token_hex(12)}"
+    standin.cut.append("/value")
+    run = worker.enqueue(standin.plan(
+        call_graph(f"{echo.url}/lost"), secrets={"fetch": ("echo_token", canary, None)})).wait()
+    assert run.state == "succeeded", run.problem
+    told = [e for e in run.events if e["node"] == "fetch" and "retry" in e["data"]]
+    assert [e["data"]["error"]["code"] for e in told] == ["secret_answer_lost"]
+    assert "the answer with it was lost" in told[0]["text"]
+    # A fourth one isn't asked for: then the run ends with what happened.
+    standin.cut += ["/value"] * 3
+    run = worker.enqueue(standin.plan(
+        call_graph(f"{echo.url}/never"), secrets={"fetch": ("echo_token", canary, None)})).wait()
+    assert run.state == "failed"
+    assert run.problem is not None
+    assert run.problem["code"] == "secret_answer_lost"
+    assert "network between the worker and the runtime listener" in run.problem["message"]
+    assert standin.cut == []
+
+
+def test_a_claim_whose_answer_was_lost_is_told_with_its_key(
+    standin: RuntimeStandin, worker: WorkerProcess
+) -> None:
+    standin.cut.append("/claims")
+    run = worker.enqueue(standin.plan(graph(node("start", "trigger.manual"))))
+    until = time.monotonic() + 15
+    while not run.lost:
+        assert time.monotonic() < until, worker.words()
+        time.sleep(0.05)
+    (told,) = run.lost
+    assert told["claim"] is None
+    assert run.public is not None
+    given = base64.urlsafe_b64decode(told["public"] + "=")
+    assert given == run.public.public_bytes_raw()
+    assert run.events == []
