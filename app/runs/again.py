@@ -67,7 +67,10 @@ def _again_alone(
     """Do a run of one node again; values of its part that were taken are taken anew."""
     node = str(before.trigger["node"])
     given = before.inputs.get(node, {}) if inputs is None else inputs
-    return start_node(session, actor, before.flow_id, node, inputs=given, version=version)
+    return start_node(
+        session, actor, before.flow_id, node, inputs=given, version=version,
+        repeated=inputs is None,
+    )
 
 
 def _active_or(session: Session, flow_id: str, number: int) -> int:

@@ -47,13 +47,17 @@ def start_node(
     *,
     inputs: Mapping[str, Any] | None = None,
     version: int | str | None = None,
+    repeated: bool = False,
 ) -> RunView:
     """Accept a run of one node; the caller commits, then puts its job into the queue.
 
     :param inputs: values of the node's inputs by name; those left out are taken from the newest
         run in which their source succeeded. For a trigger: what the run is started with.
     :param version: as for :func:`app.runs.starting.start_run`.
-    :raises Denied: the actor lacks ``runs:manage``, or ``runs:read`` where values are taken.
+    :param repeated: the inputs are those of a run before: whoever gave them was asked then.
+    :raises Denied: the actor lacks ``runs:manage``, or ``runs:read`` where values are taken, or
+        ``flows:manage`` where inputs are given: a given input stands in place of what the flow
+        says, such as the host that a secret is sent to.
     :raises NotFound: there is no such flow or version here.
     :raises Invalid: ``node_missing``, ``node_disabled``; ``flow_has_problems`` with those of the
         nodes that would run; ``inputs_invalid`` with a problem for each input, or
@@ -66,6 +70,10 @@ def start_node(
     graph = parse_graph(snapshot.graph)
     part = _part(graph, node)
     given = dict(inputs or {})
+    component = registry().find(graph.by_id[node].component)
+    triggers = component is not None and component.category == "trigger"
+    if given and not triggers and not repeated:
+        actor.require(Scope.FLOWS_MANAGE)
     alone = Graph(tuple(graph.by_id[one] for one in part))
     refuse_protected(session, actor, alone, "one node alone that uses secrets")
     blocking = [
@@ -76,8 +84,7 @@ def start_node(
     ]
     if blocking:
         raise unfinished(flow, blocking)
-    component = registry().get(graph.by_id[node].component)
-    if component.category == "trigger":
+    if triggers:
         wanted: Values = {node: check_inputs(alone, given)}
     else:
         wanted = _gather(session, actor, flow.id, graph, part, node, given)

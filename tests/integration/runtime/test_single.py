@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.accounts.environments import create_environment
-from app.errors import Locked, TacitError
+from app.accounts.scopes import ALL_SCOPES, Scope
+from app.errors import Denied, Locked, TacitError
 from app.flows.service import FlowView, create_flow
 from app.runs.service import rerun, start_node
 from tests.integration.runtime.test_runs import event, send
@@ -78,6 +79,28 @@ def test_inputs_that_are_given_and_the_secret_that_runs_along(
     with workshop.installation.services.db.begin() as session:
         again = rerun(session, workshop.actor(), held.id)
     assert (again.inputs, again.trigger["kind"]) == (shown.inputs, "node")
+
+
+def test_who_may_not_change_the_flow_gives_no_input(workshop: Workshop, flow: FlowView) -> None:
+    """A given URL is where the secret goes: a token that only starts runs would choose it."""
+    given = {"url": "https://thief.example/", "body": ""}
+    held = alone(workshop, flow, "call", inputs={**given, "url": "https://example.org/"})
+    starter = workshop.actor(scopes=ALL_SCOPES - {Scope.FLOWS_MANAGE})
+    attempts: list[tuple[str, dict[str, Any]]] = [
+        ("call", given), ("call", {"body": ""}), ("text", {"template": "https://thief.example/"}),
+    ]
+    for key, inputs in attempts:
+        with (
+            pytest.raises(Denied) as caught, workshop.installation.services.db.begin() as session
+        ):
+            start_node(session, starter, flow.id, key, inputs=inputs)
+        assert (caught.value.code, "flows:manage" in caught.value.detail) == ("scope_missing", True)
+    with pytest.raises(Denied), workshop.installation.services.db.begin() as session:
+        rerun(session, starter, held.id, inputs=given)
+    with workshop.installation.services.db.begin() as session:
+        assert rerun(session, starter, held.id).inputs["call"]["url"] == "https://example.org/"
+        start_node(session, starter, flow.id, "text")
+        start_node(session, starter, flow.id, "start", inputs={"day": "Monday"})
 
 
 def test_inputs_of_the_last_run(workshop: Workshop, flow: FlowView) -> None:
