@@ -6,7 +6,7 @@ from flask import flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, Invalid
-from app.flows import activation, service
+from app.flows import activation, copying, service
 from app.web.forms import errors_of
 from app.web.hx import go, render
 from app.web.pages import pages
@@ -42,6 +42,14 @@ def flow(flow_id: str) -> str:
     with work(read=True) as (session, actor):
         found = service.get_flow(session, actor, flow_id)
     return render_template("flows/canvas.html", flow=found)
+
+
+@pages.post("/flows/<flow_id>/duplicate")
+def duplicate_flow(flow_id: str) -> Response:
+    """Make a draft like a flow's and open its canvas."""
+    with work() as (session, actor):
+        made = copying.duplicate_flow(session, actor, flow_id)
+    return go(url_for("pages.flow", flow_id=made.id))
 
 
 @pages.post("/flows/<flow_id>/delete")

@@ -117,6 +117,10 @@ class Canvas(Person):
         """Drag from one point of the page to another."""
         self._drag(begin, end, drop=drop)
 
+    def wire_end(self, at: str, to: str) -> None:
+        """Take the wire in an input and let go of it over another input."""
+        self.drag(self.centre(self.pin(at, "in")), self.centre(self.pin(to, "in")))
+
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Return a point of the page, given from the corner of the stage."""
         box = self.stage.bounding_box()

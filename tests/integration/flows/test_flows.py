@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.audit.models import AuditEvent
 from app.errors import Denied, Invalid, NotFound, Stale
-from app.flows import activation
+from app.flows import activation, copying
 from app.flows import service as flows
 from app.flows.models import Flow
 from app.flows.service import FlowView
@@ -400,3 +401,23 @@ def test_equal_drafts_share_one_snapshot(workshop: Workshop, actor: Actor) -> No
         other = flows.version_to_run(session, actor, made.id, "draft")[1]
         assert other.id != ids[0]
         assert session.get_one(FlowVersion, ids[0]).graph["nodes"][0]["id"] == "a"
+
+
+def test_a_duplicate_is_a_draft_with_the_same_secrets_by_name(
+    workshop: Workshop, actor: Actor
+) -> None:
+    wanted = FlowSettings(timeout_seconds=60)
+    flow = create(workshop, actor, graph=fetching("stripe/live"), settings=wanted,
+                  description="Every night")
+    with workshop.installation.services.db.begin() as session:
+        first = copying.duplicate_flow(session, actor, flow.id)
+        second = copying.duplicate_flow(session, actor, flow.id)
+    assert [first.name, second.name] == ["Daily copy", "Daily copy 2"]
+    assert (first.graph, first.settings, first.description) == (flow.graph, wanted, "Every night")
+    assert (first.state, first.active_version) == ("draft", None)
+    long = create(workshop, actor, name="n" * 200)
+    with workshop.installation.services.db.begin() as session:
+        assert copying.duplicate_flow(session, actor, long.id).name.endswith("n copy")
+    with workshop.installation.services.db.begin() as session, pytest.raises(Denied):
+        reader = replace(actor, scopes=frozenset({Scope.FLOWS_READ}))
+        copying.duplicate_flow(session, reader, flow.id)

@@ -51,6 +51,9 @@ def test_a_flow_is_made_and_its_canvas_opens(admin: Person) -> None:
     assert f'data-flow-id="{flow_id}"' in canvas.text
     assert "Nightly report" in admin.get("/flows?q=night", htmx=True).text
     assert "No flow is named like" in admin.get("/flows?q=zzz", htmx=True).text
+    copied = admin.post(f"/flows/{flow_id}/duplicate")
+    assert copied.status_code == 303
+    assert "Nightly report copy" in admin.get(copied.headers["Location"]).text
     assert admin.post(f"/flows/{flow_id}/delete").status_code == 303
     assert admin.get(f"/flows/{flow_id}").status_code == 404
 

@@ -96,6 +96,15 @@ export function connect(document, source, target, { multiple = false } = {}) {
   return { id, label, operations };
 }
 
+/** Let a wire start or end elsewhere: the old one goes and a new one comes in one step. */
+export function rewire(document, edgeId, source, target, verdict) {
+  const made = connect(document, source, target, verdict);
+  if (!made.operations.length) return made;
+  const replaced = made.operations.some((operation) => operation.op === "edge.remove" && operation.id === edgeId);
+  const operations = replaced ? made.operations : [{ op: "edge.remove", id: edgeId }, ...made.operations];
+  return { ...made, label: `move the wire to ${document.nodes.get(target.node).label}`, operations };
+}
+
 /** Set one field of a node's configuration; `undefined` takes it out again. */
 export function setField(document, id, field, value) {
   const node = document.nodes.get(id);

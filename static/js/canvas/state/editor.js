@@ -3,7 +3,7 @@
 //
 // Topics: "document" (with {reason}), "selection", "problems", "run", "view" (what is unfolded).
 
-import { addNode, connect, moveNodes, removeCells, renameNode, setField, toggleDisabled } from "./commands.js";
+import { addNode, connect, moveNodes, removeCells, renameNode, rewire, setField, toggleDisabled } from "./commands.js";
 import { parseDocument, runOrder, serialize, touchedAt } from "./document.js";
 import { bounds, nodeShape } from "./geometry.js";
 import { groupBox, noteBox } from "./marks.js";
@@ -185,6 +185,13 @@ export class Editor {
   connect(source, target) {
     const verdict = this.check(source, target);
     if (verdict.ok) this.perform(connect(this.document, source, target, verdict));
+    return verdict;
+  }
+
+  /** Move an end of a wire, if it is allowed. Returns the verdict of `check`. */
+  rewire(edgeId, source, target) {
+    const verdict = this.check(source, target);
+    if (verdict.ok) this.perform(rewire(this.document, edgeId, source, target, verdict));
     return verdict;
   }
 

@@ -89,6 +89,8 @@ export function menuItems(editor, acts, { pages, at, node }) {
       null,
       { act: "tidy", label: "Tidy all", icon: "wand-sparkles", keys: "Shift Alt T", off, run: acts.tidy },
       { act: "find", label: "Find a node…", icon: "search", keys: "Ctrl F", run: () => pages.quick.find() },
+      null,
+      { act: "duplicate-flow", label: "Duplicate this flow", icon: "copy", off, run: () => pages.duplicateFlow() },
     ];
   }
   const one = node && !many;

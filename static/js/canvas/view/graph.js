@@ -286,9 +286,17 @@ export class GraphView extends Camera {
 
   /** Mark a wire as the one that a node would be spliced into. */
   markWire(id, on) {
+    this.#wireView(id)?.container.classList.toggle("is-splice", on);
+  }
+
+  /** A wire whose end is in somebody's hand is drawn as the one on its way. */
+  markTaken(id, on) {
+    this.#wireView(id)?.container.classList.toggle("is-taken", on);
+  }
+
+  #wireView(id) {
     const cell = id && this.graph.getCellById(this.#cellId("w", id));
-    const view = cell && this.graph.findViewByCell(cell);
-    view?.container.classList.toggle("is-splice", on);
+    return cell && this.graph.findViewByCell(cell);
   }
 
   /** Show a node at a place that isn't in the document yet (while it is dragged). */

@@ -29,12 +29,22 @@ export class Connecting {
 
   /** Begin at a pin; returns a gesture for graph_pointer.js. */
   begin(pin, event) {
-    const end = readPin(pin);
+    const { direction, type } = pin.dataset;
+    return this.#start({ from: readPin(pin), fromInput: direction === "in", type, edge: null }, event);
+  }
+
+  /** Begin with a wire that is there, in hand at one end, "source" or "target"; the other stays. */
+  take(edge, end, event) {
+    const { document, catalog } = this.editor;
+    const from = end === "target" ? edge.source : edge.target;
+    const { type } = catalog.port(document, edge.source.node, edge.source.port, "out");
+    return this.#start({ from: { ...from }, fromInput: end === "source", type, edge }, event);
+  }
+
+  #start(given, event) {
     const drag = {
-      from: end,
-      fromInput: pin.dataset.direction === "in",
-      type: pin.dataset.type,
-      start: this.#pinCentre(end, pin.dataset.direction),
+      ...given,
+      start: this.#pinCentre(given.from, given.fromInput ? "in" : "out"),
       began: { x: event.clientX, y: event.clientY },
       unfolded: new Set(),
       target: null,
@@ -42,6 +52,7 @@ export class Connecting {
     this.hideRefusal();
     drag.pins = this.#judge(drag);
     drag.draft = this.#draft(drag);
+    if (drag.edge) this.view.markTaken(drag.edge.id, true);
     this.#mark(drag);
     this.#follow(drag, event);
     return {
@@ -162,26 +173,30 @@ export class Connecting {
   #drop(drag, event) {
     const { target } = drag;
     this.#end(drag);
+    if (!target && drag.edge) return announce("The wire stays where it was.");
     if (!target) {
       const over = document.elementFromPoint(event.clientX, event.clientY);
       const empty = this.view.stage.contains(over) && !over.closest(".node, .stage__float");
       const far = Math.hypot(event.clientX - drag.began.x, event.clientY - drag.began.y) > FAR;
       if (empty && far) this.onDropped({ ...drag.from, direction: drag.fromInput ? "in" : "out" }, { x: event.clientX, y: event.clientY });
-      return;
+      return undefined;
     }
     if (target.verdict.ok) {
-      this.editor.connect(target.source, target.target);
+      if (drag.edge) this.editor.rewire(drag.edge.id, target.source, target.target);
+      else this.editor.connect(target.source, target.target);
       announce(`Connected ${nameOf(this.editor, target.source)} to ${nameOf(this.editor, target.target)}.`);
-      return;
+      return undefined;
     }
     this.refusal.hidden = false;
     announce(`${target.verdict.title}. ${target.verdict.reason}`);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.hideRefusal(), STAY);
+    return undefined;
   }
 
   #end(drag) {
     this.drag = null;
+    if (drag.edge) this.view.markTaken(drag.edge.id, false);
     this.view.stage.classList.remove("is-wiring");
     this.view.stage.parentElement.classList.remove("is-drawing");
     for (const element of this.view.stage.querySelectorAll(".pin")) {
@@ -223,7 +238,8 @@ export class Connecting {
   }
 }
 
-function readPin(pin) {
+/** {node, port} of a pin's element. */
+export function readPin(pin) {
   const node = pin.closest(".node").dataset.nodeId;
   return { node, port: pin.dataset.port.slice(node.length + 1) };
 }

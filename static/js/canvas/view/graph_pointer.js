@@ -7,7 +7,9 @@
 import { overlaps } from "../state/geometry.js";
 import { noteBox } from "../state/marks.js";
 import { h } from "./dom.js";
+import { readPin } from "./graph_connect.js";
 import { moving } from "./moving.js";
+import { endUnder, rewiring, wireAt } from "./rewiring.js";
 
 const CLICK = 4;
 
@@ -38,19 +40,26 @@ export function bindPointer(view, editor, connecting, { ground = NO_GROUND, onOp
     const pan = event.button === 1 || gesture.space;
     if (pan) return begin(panning(view, event), event);
     if (event.button !== 0) return;
-    if (pin && !editor.readOnly) return begin(connecting.begin(pin, event), event);
-    const held = { view, editor, ground, event };
-    if (node) return begin(moving({ ...held, grabbed: { node: node.dataset.nodeId }, onOpen }), event);
+    if (pin && !editor.readOnly) {
+      const there = pin.dataset.direction === "in" ? wireAt(editor, readPin(pin)) : null;
+      return begin(there ? rewiring(connecting, there, event) : connecting.begin(pin, event), event);
+    }
+    const grasp = { view, editor, ground, event };
+    if (node) return begin(moving({ ...grasp, grabbed: { node: node.dataset.nodeId }, onOpen }), event);
     if (note && event.target.closest(".note__grip") && !editor.readOnly) return begin(ground.resizing(note, event), event);
     if (note) {
       event.target.closest(".note").focus({ preventScroll: true });
-      return begin(moving({ ...held, grabbed: { note } }), event);
+      return begin(moving({ ...grasp, grabbed: { note } }), event);
     }
     if (title) {
       const { nodes } = editor.document.groups.get(title.parentElement.dataset.groupId);
-      return begin(moving({ ...held, grabbed: { node: nodes[0] }, only: nodes }), event);
+      return begin(moving({ ...grasp, grabbed: { node: nodes[0] }, only: nodes }), event);
     }
-    if (wire) return selectWire(view, editor, wire.dataset.edgeId, event);
+    if (wire) {
+      selectWire(view, editor, wire.dataset.edgeId, event);
+      const held = editor.readOnly ? null : endUnder(view, editor, wire.dataset.edgeId, { x: event.clientX, y: event.clientY });
+      return held ? begin(rewiring(connecting, held, event), event) : undefined;
+    }
     stage.focus({ preventScroll: true });
     const touch = event.pointerType === "touch" || editor.readOnly;
     begin(touch ? panning(view, event, editor) : boxing(view, editor, event), event);

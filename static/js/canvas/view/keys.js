@@ -22,6 +22,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
     "shift+n": () => acts.note(),
     "/": () => palette.focus(),
     r: () => running.start(),
+    "shift+r": () => (focused() ? running.startOne(focused()) : announce("Select the node to run alone.")),
     c: () => focused() && connectList.fromNode(focused(), anchor()),
     d: () => (selectFocused(), acts.disable()),
     o: () => outline(),
@@ -94,7 +95,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
     if (event.key === "F2") return rename();
     if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return inspector.menu(focused(), anchor());
     if (!lettersOn()) return false;
-    const act = letters[event.shiftKey && event.key === "N" ? "shift+n" : event.key.toLowerCase()];
+    const act = letters[event.shiftKey && "NR".includes(event.key) ? `shift+${event.key.toLowerCase()}` : event.key.toLowerCase()];
     act?.();
     return Boolean(act);
   }

@@ -97,6 +97,10 @@ function build(api, banner, catalog, { body: flow, etag }) {
   const pages = {
     view, ground, stage, connectList, rename,
     clip: () => clip,
+    duplicateFlow: async () => {
+      if (await autosave.flush()) find("[data-duplicate]")?.submit();
+      else announce("The flow isn't saved yet, so it can't be duplicated.");
+    },
     runsOne: () => running.allowed,
     runOne: (id, options) => running.startOne(id, options),
     open: (id) => {
