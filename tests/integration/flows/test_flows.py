@@ -418,6 +418,6 @@ def test_a_duplicate_is_a_draft_with_the_same_secrets_by_name(
     long = create(workshop, actor, name="n" * 200)
     with workshop.installation.services.db.begin() as session:
         assert copying.duplicate_flow(session, actor, long.id).name.endswith("n copy")
+    reader = replace(actor, scopes=frozenset({Scope.FLOWS_READ}))
     with workshop.installation.services.db.begin() as session, pytest.raises(Denied):
-        reader = replace(actor, scopes=frozenset({Scope.FLOWS_READ}))
         copying.duplicate_flow(session, reader, flow.id)
