@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -19,6 +20,7 @@ from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.problems import Problem
 from app.components.registry import registry
+from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.flows.credentials import Found, credential_problem, find_credentials, secret_ports
 from app.flows.graph import Graph, parse_graph
@@ -57,10 +59,8 @@ def unmarked_credentials(session: Session, graph: Graph, flow: Flow | None) -> l
     by_place = {(mark["node"], mark["field"]): mark for mark in marks}
     return [
         one for one in found
-        if (mark := by_place.get((one.node, one.field))) is None
-        or not seals.row_is_sealed(
-            _KIND, _fields(flow.id if flow else "", one), mark["key"], bytes.fromhex(mark["mac"])
-        )
+        if flow is None or (mark := by_place.get((one.node, one.field))) is None
+        or not _holds(seals, flow, one, mark)
     ]
 
 
@@ -97,6 +97,42 @@ def mark_no_credential(
     )
 
 
+def reseal_marks(db: Database, seals: Seals) -> int:
+    """Seal the marks of older keys with the present one; returns how many.
+
+    A mark whose text isn't there any more goes: it would be for nothing.
+    """
+    count = 0
+    with db.read() as session:
+        ids = list(session.scalars(select(Flow.id)))
+    for flow_id in ids:
+        with db.begin() as session:
+            flow = session.scalar(select(Flow).where(Flow.id == flow_id).with_for_update())
+            old = [
+                mark for mark in (flow.credential_marks if flow is not None else ())
+                if mark["key"] != seals.row_key_id
+            ]
+            if flow is None or not old:
+                continue
+            all_found = find_credentials(parse_graph(flow.graph))
+            found = {(one.node, one.field): one for one in all_found}
+            kept = [mark for mark in flow.credential_marks if mark not in old]
+            for mark in old:
+                one = found.get((mark["node"], mark["field"]))
+                if one is not None and _holds(seals, flow, one, mark):
+                    key, mac = seals.mac_row(_KIND, _fields(flow.id, one))
+                    kept.append({**mark, "key": key, "mac": mac.hex()})
+                    count += 1
+            flow.credential_marks = kept
+    return count
+
+
+def _holds(seals: Seals, flow: Flow, found: Found, mark: Mapping[str, str]) -> bool:
+    return seals.row_is_sealed(
+        _KIND, _fields(flow.id, found), mark["key"], bytes.fromhex(mark["mac"])
+    )
+
+
 def store_credential(
     session: Session, actor: Actor, vault: Vault, flow_id: str, wanted: ToStore, *,
     if_match: int | None = None,
@@ -130,7 +166,7 @@ def store_credential(
 
 def _get_found(graph: Graph, node: str, field: str) -> Found:
     for one in find_credentials(graph):
-        if (one.node, one.field) == (node, field):
+        if node and (one.node, one.field) == (node, field):
             return one
     raise NotFound(
         "credential_not_found", "There is nothing in that field of the draft that looks like a "

@@ -58,8 +58,9 @@ _HEX = re.compile(r"(?<![A-Za-z0-9-])[0-9a-fA-F]{32,}(?![A-Za-z0-9-])")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A credential in a field.
+    """A credential in a field, or in a note of the canvas.
 
+    :ivar node: empty for a note, whose id is in ``path``.
     :ivar path: the field and the keys below it, joined by dots.
     :ivar kind: what it looks like, with its article.
     :ivar text: what stands there. For whoever stores it; never shown.
@@ -80,8 +81,18 @@ class Found:
 
 
 def find_credentials(graph: Graph) -> list[Found]:
-    """Return the ordinary fields that look as if they hold a credential, in document order."""
-    return [found for node in graph.nodes for found in credentials_of(node)][:MAX_FINDINGS]
+    """Return the ordinary fields that look as if they hold a credential, in document order, and
+    the notes that do."""
+    found = [found for node in graph.nodes for found in credentials_of(node)]
+    for note in graph.marks.notes:
+        # A name before it, as people write it down, tells as a field's does.
+        for line in note.text[:_MAX_TEXT].splitlines():
+            name, _, rest = line.rpartition(":") if ":" in line else line.rpartition("=")
+            kind = _kind_of(name.strip(), rest.strip() if name else line)
+            if kind is not None:
+                found.append(Found("", ("notes", note.id), kind, note.text))
+                break
+    return found[:MAX_FINDINGS]
 
 
 def credentials_of(node: Node) -> Iterator[Found]:
@@ -97,6 +108,14 @@ def credential_problem(found: Found, graph: Graph, registry: Registry, *, refuse
 
     :param refuse: whether the environment takes no such flow as active.
     """
+    if not found.node:
+        # Nothing can be wired from a note, and it never runs: it is told of, and in no way.
+        return Problem(
+            CODE, "warning",
+            f"A note on the canvas has what looks like {found.kind}. Everybody who can see the "
+            "flow reads it there. Store it as a secret and remove it from the note.",
+            field=found.field[:200],
+        )
     node = graph.by_id[found.node]
     ports = secret_ports(node, registry)
     remedy = Remedy(

@@ -20,7 +20,7 @@ from app.flows.graph import parse_graph
 from app.flows.models import Flow, FlowVersion
 from app.flows.rows import check_revision, get_row
 from app.flows.settings import read_settings
-from app.ids import is_id
+from app.ids import is_id, utcnow
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,7 @@ def keep_draft(session: Session, actor: Actor, flow: Flow, why: str) -> None:
     kept = service.freeze_draft(session, actor, flow)
     if not kept.note:
         kept.note = f"The draft at revision {flow.revision}, before {why}"
+        kept.created_at = utcnow()  # it may have been run before; it is kept from now on
 
 
 def _snapshot(session: Session, flow: Flow, name: str) -> Snapshot:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Environment
 from app.db import Database
-from app.flows.models import FlowVersion
+from app.flows.models import Flow, FlowVersion
 from app.ids import utcnow
 from app.runs.models import Notice, Run, RunClaim, RunEvent, RunNode
 from app.runs.states import TERMINAL
@@ -88,12 +88,39 @@ def _expired(session: Session) -> list[str]:
 
 
 def _forget_snapshots(session: Session, versions: set[str]) -> None:
-    """Delete the snapshots of drafts that no run needs any more; activated versions stay."""
+    """Delete the snapshots of drafts that no run needs any more; activated versions stay, and
+    drafts that were kept."""
     used = set(
         session.scalars(select(Run.flow_version_id).where(Run.flow_version_id.in_(versions)))
     )
     session.execute(
         delete(FlowVersion).where(
-            FlowVersion.id.in_(versions - used), FlowVersion.number.is_(None)
+            FlowVersion.id.in_(versions - used), FlowVersion.number.is_(None),
+            FlowVersion.note == "",
         )
     )
+
+
+def purge_kept_drafts(db: Database) -> int:
+    """Delete the drafts that were kept longer ago than their environment keeps runs; returns how
+    many. One that a run was made of goes with its last run."""
+    count = 0
+    with db.begin() as session:
+        for environment_id, days in session.execute(
+            select(Environment.id, Environment.retention_days)
+            .where(Environment.retention_days > 0)
+        ).all():
+            ids = session.scalars(
+                select(FlowVersion.id)
+                .join(Flow, Flow.id == FlowVersion.flow_id)
+                .where(
+                    Flow.environment_id == environment_id, FlowVersion.number.is_(None),
+                    FlowVersion.note != "",
+                    FlowVersion.created_at < utcnow() - timedelta(days=days),
+                    FlowVersion.id.not_in(select(Run.flow_version_id)),
+                )
+                .limit(BATCH)
+            ).all()
+            session.execute(delete(FlowVersion).where(FlowVersion.id.in_(ids)))
+            count += len(ids)
+    return count

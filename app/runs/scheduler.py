@@ -35,7 +35,7 @@ from app.runs.leases import lose, time_out
 from app.runs.models import Run
 from app.runs.notices import Sender, keep_sending, purge_notices
 from app.runs.queue import RunQueue
-from app.runs.retention import purge_runs
+from app.runs.retention import purge_kept_drafts, purge_runs
 from app.runs.schedules import fire_due
 from app.runs.states import CLAIMED, RunState
 from app.vault.grants import purge_spent_tokens
@@ -122,6 +122,7 @@ def run_forever(
                 with services.db.read() as session:
                     checkpoints.append(session)
                 purge_runs(services.db)
+                purge_kept_drafts(services.db)
             if services.config.audit_days and ticks % FORGET_EVERY == 0:
                 before = utcnow() - timedelta(days=services.config.audit_days)
                 purge_all_before(services.db, before)

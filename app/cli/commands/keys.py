@@ -14,6 +14,7 @@ from app.cli.children import become_undumpable, forbid_core_dumps
 from app.cli.installed import load_config, opened, operator
 from app.config import Config
 from app.errors import Conflict
+from app.flows.credential_marks import reseal_marks
 from app.keys import resealing
 from app.keys.seals import Seals
 from app.vault import rotation
@@ -144,6 +145,7 @@ def _replace_row_key(config: Config, services: Any, actor: Actor) -> None:
         key_id = resealing.replace_seal_key(config.home, "row-mac")
         rotation.record_replaced(services.db, actor, f"row-mac {key_id}")
     count = sum(resealing.reseal(services.db, seals))
+    reseal_marks(services.db, seals)
     retired = resealing.retire_row_keys(services.db, config.home)
     click.echo(f"Sealed {count} rows with {seals.row_key_id}.")
     if retired:

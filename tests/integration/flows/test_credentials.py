@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.flows.credential_marks import reseal_marks
 from app.flows.credentials import find_credentials
 from app.flows.graph import parse_graph
+from app.keys.resealing import replace_seal_key, reseal, retire_row_keys
 from tests.support.installation import Api, Installation
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -151,3 +153,49 @@ def test_an_environment_may_ask_where_secrets_go(api: Api) -> None:
     assert refused.json["problems"][0]["link"] == "/secrets?q=stripe"
     api.call("PATCH", f"/secrets/{secret['id']}", json={"allowed_hosts": ["example.com"]})
     assert api.post(f"/flows/{flow['id']}/activate", json={}).status_code == 200
+
+
+def test_notes_are_looked_at_too_and_never_keep_a_flow_from_activation(
+    installation: Installation, api: Api
+) -> None:
+    here = api.get("/me").json["environment"]["id"]
+    chief = installation.api(installation.token(environment_id=here))
+    answer = chief.call("PATCH", f"/environments/{here}", json={
+        "policies": {"hardcoded_credentials": "refuse"}})
+    assert answer.status_code == 200, answer.json
+    where = {"position": [0, 0], "size": [200, 100]}
+    document = {**calling(), "notes": [
+        {"id": "n1", "text": f"Ask Ann.\nThe token: {GITHUB}", **where},
+        {"id": "n2", "text": "password = hunter22-Xy", **where},
+        {"id": "n3", "text": "Calls example.com at https://example.com/api?page=2: twice", **where},
+    ]}
+    flow = api.post("/flows", json={"name": "Noted", "graph": document}).json
+    found = find(flow)
+    assert [(one["severity"], one["node"], one["field"]) for one in found] == [
+        ("warning", None, "notes.n1"), ("warning", None, "notes.n2")]
+    assert GITHUB not in str(found)
+    path = f"/flows/{flow['id']}"
+    assert api.get(f"{path}/bundle").json["code"] == "bundle_holds_credentials"
+    assert api.post(f"{path}/activate", json={}).status_code == 200
+    for body in ({"node": "n1", "field": "notes.n1"}, {"node": "call", "field": "notes.n1"}):
+        assert api.post(f"{path}/credential-marks", json=body).status_code == 404
+
+
+def test_marks_outlive_the_replacement_of_the_row_key(
+    installation: Installation, api: Api
+) -> None:
+    flow = api.post("/flows", json={"name": "Kept", "graph": calling(body=GITHUB)}).json
+    path = f"/flows/{flow['id']}"
+    api.post(f"{path}/credential-marks", json={"node": "call", "field": "body"})
+    assert find(api.get(path).json) == []
+    home, services = installation.config.home, installation.services
+    with services.db.read() as session:
+        seals = session.info["seals"]
+    replace_seal_key(home, "row-mac")
+    list(reseal(services.db, seals))
+    assert reseal_marks(services.db, seals) == 1
+    assert retire_row_keys(services.db, home)
+    assert find(api.get(path).json) == []
+    assert reseal_marks(services.db, seals) == 0
+    other = calling(body=GITHUB[:-1] + "9")
+    assert len(find(api.put(path, json={"graph": other}).json)) == 1

@@ -11,11 +11,12 @@ from app.accounts.models import Environment
 from app.audit.models import AuditEvent
 from app.db import Database
 from app.flows.activation import activate_flow
-from app.flows.models import FlowVersion
+from app.flows.history import keep_draft, list_kept_drafts
+from app.flows.models import Flow, FlowVersion
 from app.ids import utcnow
 from app.runs import retention
 from app.runs.models import Run, RunEvent
-from app.runs.retention import purge_runs
+from app.runs.retention import purge_kept_drafts, purge_runs
 from tests.support.runs import HeldRun, Workshop
 
 
@@ -126,3 +127,30 @@ def test_snapshots_of_drafts_go_with_their_last_run_and_versions_stay(
             select(FlowVersion.number).where(FlowVersion.flow_id == flow_id)
         ).all()
     assert list(numbers) == [1]
+
+
+def test_kept_drafts_stay_their_time_and_as_long_as_a_run_needs_them(
+    workshop: Workshop, db: Database
+) -> None:
+    """A draft that was run and kept must not go with its run; an old one goes."""
+    old = ended(workshop, 31)
+    flow_id = workshop.show(old.id).flow_id
+    with db.begin() as session:
+        keep_draft(session, workshop.actor(), session.get_one(Flow, flow_id), "a test")
+    assert purge_kept_drafts(db) == 0
+    purge_runs(db)
+
+    def kept() -> list[str]:
+        with db.read() as session:
+            return [one.id for one in list_kept_drafts(session, workshop.actor(), flow_id)]
+
+    (draft,) = kept()
+    assert purge_kept_drafts(db) == 0
+    with db.begin() as session:
+        session.execute(
+            update(FlowVersion).where(FlowVersion.id == draft)
+            .values(created_at=utcnow() - timedelta(days=31)),
+            execution_options={"synchronize_session": False},
+        )
+    assert purge_kept_drafts(db) == 1
+    assert kept() == []
