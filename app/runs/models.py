@@ -194,3 +194,12 @@ class Notice(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class RunEnded(Base):
+    """A run that the scheduler ended, for a process of the runtime to count and trace, once."""
+
+    __tablename__ = "runs_ended"
+
+    run_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -16,7 +16,7 @@ from app.accounts.models import Environment
 from app.db import Database
 from app.flows.models import Flow, FlowVersion
 from app.ids import utcnow
-from app.runs.models import Notice, Run, RunClaim, RunEvent, RunNode
+from app.runs.models import Notice, Run, RunClaim, RunEnded, RunEvent, RunNode
 from app.runs.states import TERMINAL
 from app.vault.grants import forget_grants
 
@@ -99,6 +99,11 @@ def _forget_snapshots(session: Session, versions: set[str]) -> None:
             FlowVersion.note == "",
         )
     )
+
+
+def purge_untaken(session: Session) -> None:
+    """Forget the runs that were to be counted and that no runtime process took over for a day."""
+    session.execute(delete(RunEnded).where(RunEnded.at < utcnow() - timedelta(days=1)))
 
 
 def purge_kept_drafts(db: Database) -> int:

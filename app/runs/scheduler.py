@@ -32,12 +32,12 @@ from app.keys.sealed import Tampered
 from app.runs.concurrency import release
 from app.runs.hooks import purge_hooks
 from app.runs.leases import lose, time_out
-from app.runs.models import Run
+from app.runs.models import Run, RunEnded
 from app.runs.notices import Sender, keep_sending, purge_notices
 from app.runs.queue import RunQueue
-from app.runs.retention import purge_kept_drafts, purge_runs
+from app.runs.retention import purge_kept_drafts, purge_runs, purge_untaken
 from app.runs.schedules import fire_due
-from app.runs.states import CLAIMED, RunState
+from app.runs.states import CLAIMED, TERMINAL, RunState
 from app.vault.grants import purge_spent_tokens
 from app.vault.purge import purge_due
 
@@ -119,6 +119,7 @@ def run_forever(
                     purge_hooks(session)
                     purge_notices(session)
                     purge_due(session)
+                    purge_untaken(session)
                 with services.db.read() as session:
                     checkpoints.append(session)
                 purge_runs(services.db)
@@ -164,6 +165,8 @@ def _end_each(
                 if run is None:
                     continue
                 lost += end(session, run, Who("system", None, "scheduler", run.environment_id))
+                if run.state in TERMINAL:
+                    session.add(RunEnded(run_id=run.id))
                 seq = run.last_seq
         except Tampered:
             # Logged where it was found; the other runs must not wait for its repair.

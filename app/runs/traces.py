@@ -8,25 +8,30 @@ Nothing is sent where ``TACIT_OTLP_ENDPOINT`` isn't set; the libraries are loade
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.db import Database
-from app.runs.models import Run, RunEvent
+from app.runs.models import Run, RunEnded, RunEvent
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 WAITING: Final = 1_000
 """Ended runs that wait to be sent; more are left out."""
+TAKEN: Final = 100
+LOOK_SECONDS: Final = 2.0
+"""How many runs that the scheduler ended are taken over at once, and how often at most."""
 _FAILED = frozenset({"failed", "rejected"})
 _log = logging.getLogger("tacit.traces")
 
@@ -95,7 +100,9 @@ class EndedRuns:
     ) -> None:
         self._db = db
         self._seen, self._export = seen, export
-        self._waiting: queue.Queue[str] = queue.Queue(WAITING)
+        # None: look for the runs that the scheduler ended.
+        self._waiting: queue.Queue[str | None] = queue.Queue(WAITING)
+        self._looked = 0.0
         threading.Thread(target=self._run, name="ended-runs", daemon=True).start()
 
     def add(self, run_id: str) -> None:
@@ -105,18 +112,40 @@ class EndedRuns:
         except queue.Full:
             _log.warning("ended_run_left_out", extra={"run": run_id})
 
+    def look(self) -> None:
+        """Look for runs that the scheduler ended, soon; workers' signs of life call it."""
+        now = time.monotonic()
+        if now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            with contextlib.suppress(queue.Full):
+                self._waiting.put_nowait(None)
+
     def _run(self) -> None:
         while True:
             run_id = self._waiting.get()
             try:
-                spans, leaks = self._read(run_id)
-                self._seen(spans, leaks)
-                if self._export is not None:
-                    self._export(run_id, spans)
+                for one in [run_id] if run_id is not None else self._take():
+                    self._tell(one)
             except Exception as error:
                 _log.warning(
                     "trace_not_sent", extra={"run": run_id, "kind": type(error).__name__}
                 )
+
+    def _tell(self, run_id: str) -> None:
+        spans, leaks = self._read(run_id)
+        self._seen(spans, leaks)
+        if self._export is not None:
+            self._export(run_id, spans)
+
+    def _take(self) -> list[str]:
+        """Take over what the scheduler ended: of several processes, one gets each run."""
+        query = select(RunEnded.run_id).order_by(RunEnded.at).limit(TAKEN)
+        with self._db.read() as session:
+            if not (ids := list(session.scalars(query))):
+                return []
+        with self._db.begin() as session:
+            gone = delete(RunEnded).where(RunEnded.run_id.in_(ids)).returning(RunEnded.run_id)
+            return list(session.scalars(gone))
 
     def _read(self, run_id: str) -> tuple[list[Span], int]:
         with self._db.read() as session:

@@ -28,6 +28,7 @@ def metrics() -> Response:
     """Say how the installation is doing, and what this process of the runtime has seen."""
     # A registry for each scrape: what the database says is read anew. What this process has
     # seen itself comes after it.
+    meters().ended.look()
     registry = CollectorRegistry()
     registry.register(_Installation(services()))
     lines = generate_latest(registry) + generate_latest(meters().registry)

@@ -52,6 +52,7 @@ def heartbeat() -> Response:
             held = report.pop("runs", None)
             mark_seen(session, worker, report)
             stop = find_unwanted(session, worker, held)
+    meters().ended.look()
     return jsonify(ok=True, name=worker.name, unix=time.time(), stop=stop)
 
 

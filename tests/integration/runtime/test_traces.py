@@ -6,7 +6,9 @@ import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +16,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from sqlalchemy import select, update
 
 from app.config import Config
 from app.errors import ConfigError
 from app.factory import create_runtime_app
 from app.http.services import Services
+from app.ids import utcnow
+from app.runs.models import Run, RunEnded
+from app.runs.scheduler import end_overdue, reap
 from tests.integration.runtime.test_metrics import scrape
+from tests.support.installation import Installation
 from tests.support.running import until
 from tests.support.runs import HeldRun, RuntimeClient, Workshop
 
@@ -129,6 +136,30 @@ def test_ended_runs_are_counted(workshop: Workshop) -> None:
     assert seen["tacit_prevented_leaks_total",] == 3
     assert seen["tacit_masker_bytes_total",] == 4321
     assert ("tacit_queue_depth", "default") in seen
+
+
+def test_runs_that_the_scheduler_ends_are_counted_and_traced_once(tmp_path: Path) -> None:
+    house = Installation.make(tmp_path / "home")
+    try:
+        workshop = Workshop.open(house)
+        with receiver() as (address, got):
+            runtime = exporting(house.services, address)
+            lost, late = workshop.claimed(), workshop.claimed()
+            past = utcnow() - timedelta(minutes=5)
+            with house.services.db.begin() as session:
+                for held, column in ((lost, "lease_expires_at"), (late, "deadline")):
+                    session.execute(update(Run).where(Run.id == held.id).values({column: past}),
+                                    execution_options={"synchronize_session": False})
+            assert reap(house.services.db, house.services.queue) == 1
+            assert end_overdue(house.services.db, house.services.queue) == 1
+            # A worker's sign of life is enough; so is a look at the metrics.
+            runtime.post("/workers/heartbeat", workshop.worker.token(), {})
+            until(lambda: scrape(runtime).get(("tacit_run_seconds_count", "failed")) == 2)
+            until(lambda: len(got) == 2)
+        with house.services.db.read() as session:
+            assert session.scalars(select(RunEnded)).all() == []
+    finally:
+        house.services.close()
 
 
 def test_a_receiver_that_is_away_costs_nothing_but_its_traces(workshop: Workshop) -> None:
