@@ -31,8 +31,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "data.template": {"template": "{{ values }} {% for one in values %}{{ one }}{% endfor %}"},
     "text.template": {"template": "{{values}}"},
     "file.read": {"path": "nothing.txt"},
-    "sql.query": {"query": "select :a, :a", "connection": "typed", "host": "127.0.0.1", "port": 9,
-                  "database": "d", "user": "u", "parameters": {"a": 1}, "tls": "off"},
+    "sql.query": {"query": "select :a, :a", "parameters": {"a": 1}},
     "file.write": {"path": "here/out.txt", "make_folders": True, "mode": "append"},
     "slack.post": {"channel": "C01", "text": "x", "retry_count": 0},
     "http.webhook_post": {"retry_count": 0},
@@ -46,16 +45,15 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
     "data.template": [{"template": "{{ values.a.b.c }}"}, {"template": "{% if %}"},
                       {"template": "{{ values['all'] / 0 }}"}],
     "text.template": [{"template": "{{nothing}}"}],
-    "secret.field": [{"path": "nothing.0"}, {"path": "user.name"}, {"outputFormat": "json"}],
-    "secret.template": [{"template": "{{secret}} {{nothing}}"}, {"outputFormat": "json"}],
+    "secret.field": [{"path": "nothing.0"}, {"path": "user.name"}],
+    "secret.template": [{"template": "{{secret}} {{nothing}}"}],
     "crypto.hmac": [{"key_format": "hex"}, {"key_format": "base64"}],
     "crypto.hash": [{"algorithm": "scrypt", "salt": "short"}],
     "control.condition": [{"operator": "greater", "compare_to": "x"}],
     "data.parse_json": [{"form": "lines"}, {"text": "{"}],
     "data.parse_csv": [{"delimiter": "tab"}, {"header": False, "max_rows": 1}],
     "data.parse_yaml": [{"documents": "all"}, {"text": "a: ["}],
-    "sql.query": [{"connection": "address"}, {"connection": "sqlite"}, {"host": "nowhere.invalid"},
-                  {"connection": "sqlite", "query": "select json(:a)"}, {"query": "select :b"}],
+    "sql.query": [{"query": "select :b"}, {"query": "select 1; select 2"}],
     "file.read": [{"path": "../x"}, {"path": "/etc/passwd"}, {"path": "/proc/self/environ"}],
     "file.write": [{"encoding": "base64"}, {"path": "no/folder", "make_folders": False}],
     "data.set": [{"remove": "[["}],
@@ -77,6 +75,13 @@ WAYS: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
         ({"url": "https://localhost:9/"}, ("client_certificate",)),
         ({"method": "POST"}, ("secret_body",)),
         ({"method": "POST", "url": "{service}/redirect-nowhere"}, ("secret_body",)),
+    ],
+    "sql.query": [
+        ({"connection": "typed", "host": "127.0.0.1", "port": 9, "database": "d", "user": "u",
+          "tls": "off"}, ("password",)),
+        ({"connection": "typed", "host": "nowhere.invalid", "database": "d", "user": "u"},
+         ("password",)),
+        ({"connection": "sqlite"}, ()),
     ],
     "http.webhook_post": [
         ({"url": "{service}/echo"}, ("signing_secret", "bearer_token")),
@@ -121,7 +126,10 @@ def chains(component: Component, url: str, secret: str) -> list[Chain]:
         *(("secret", port.name) for port in component.inputs if port.type is PortType.SECRET),
         *((source, port.name) for port in component.inputs if (source := _source(port))),
     ]
-    one_secret = [[wire] for wire in given if wire[0] == "secret"]
+    # Each secret alone, beside those that the component can't do without.
+    needed = [("secret", port.name) for port in component.inputs
+              if port.type is PortType.SECRET and port.required]
+    one_secret = [list(dict.fromkeys([*needed, wire])) for wire in given if wire[0] == "secret"]
     plain = [wire for wire in given if wire[0] != "secret"]
     ways = [Chain(component, config, given)]
     ways += [Chain(component, config, [*plain, *wire]) for wire in one_secret]

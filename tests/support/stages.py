@@ -198,6 +198,10 @@ def _database(_folder: Path) -> Iterator[Stage]:
             failing={"sql_login_failed": Way(secrets={
                          "address": server.address().replace(QUOTED, canary())}),
                      "connection_failed": Way(secrets={"address": server.address(port=9)}),
+                     "host_not_found": Way(
+                         secrets={"address": server.address(host="nowhere.invalid")}),
+                     "address_not_valid": Way(secrets={"address": f"mysql://{canary()}"}),
+                     "sql_failed": Way({"query": "select :city from nothing"}),
                      "sql_timeout": Way({**sleeping, "timeout": 1})},
             slow=Way(sleeping),
         )
@@ -281,6 +285,13 @@ OWN_TESTS: dict[str, str] = {
     "http.webhook_post": "tests/integration/components/test_webhook_post.py",
     "slack.post": "tests/integration/components/test_slack_post.py",
     "email.send": "tests/integration/components/test_email_send.py",
+    "secret.template": "tests/unit/components/test_secrets_made_of_secrets.py",
+    "crypto.hmac": "tests/unit/components/test_secrets_made_of_secrets.py",
+    "crypto.hash": "tests/unit/components/test_secrets_made_of_secrets.py",
+    "data.parse_json": "tests/unit/components/test_parsers.py",
+    "data.parse_csv": "tests/unit/components/test_parsers.py",
+    "data.parse_yaml": "tests/unit/components/test_parsers.py",
+    "sql.query": "tests/integration/components/test_sql_query.py",
     "file.read": "tests/unit/components/test_files.py",
     "file.write": "tests/unit/components/test_files.py",
 }

@@ -58,16 +58,16 @@ class HashConfig(ComponentConfig):
             ("argon2id", "Argon2id, slow"), ("scrypt", "scrypt, slow"),
             ("pbkdf2", "PBKDF2-SHA-256, slow"),
         ),
-        help="Quick ones are for long random values, such as API keys. Whoever sees the quick hash "
-        "of a password or PIN finds it by trying: take a slow one for those.",
+        help="Quick ones are for long random values, such as API keys. For passwords take a slow "
+        "one: the quick hash of a password gives it away.",
         wirable=False,
     )
     salt: str = field(
         "",
         label="Salt",
         kind="text",
-        help="Stands before the value, as UTF-8. Slow ones make a random one when it is left "
-        "empty, and need 8 characters or more.",
+        help="Stands before the value. Slow ones need 8 characters or more, and make a random "
+        "salt when it is left empty.",
         max_length=1_024,
         note="is plain text, so it takes no secrets",
     )
@@ -87,10 +87,10 @@ class Hash(Component):
     name = "crypto.hash"
     title = "Hash"
     help = (
-        "Hashes a secret and gives out the hash as plain text, to compare values without showing "
-        "them. The same value always has the same hash, and a value that can be guessed can be "
-        "found from it: short values are refused by the quick algorithms. Example: the SHA-256 "
-        "of an API key, as a service stores it. A secret with allowed hosts needs the entry local."
+        "Hashes a secret and gives out the hash as plain text. A value that can be guessed can be "
+        "found from its hash by trying, so quick algorithms refuse short ones. Example: the "
+        "SHA-256 of an API key, as a service stores it. A secret with allowed hosts needs the "
+        "entry local."
     )
     category = "logic"
     icon = "hash"
@@ -101,6 +101,8 @@ class Hash(Component):
     )
     failures = (
         Failure("salt_too_short", "The salt is too short for that algorithm. Make it longer."),
+        Failure("secret_too_weak_to_hash", "A quick hash would give it away. Choose a slow one."),
+        Failure("secret_host_denied", "The secret's allowed hosts don't have the entry local."),
     )
     Config = HashConfig
     inputs = (Port("secret", PortType.SECRET, "Secret", required=True, help="What is hashed."),)

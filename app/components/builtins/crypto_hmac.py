@@ -72,10 +72,9 @@ class Hmac(Component):
     name = "crypto.hmac"
     title = "HMAC Sign"
     help = (
-        "Signs a text with a secret key, as webhooks and signed addresses need it. The signature "
-        "is plain text that doesn't show the key; a short or guessable key can be found from it by "
-        "trying. Example: the header X-Signature of a request, over its body. A key with allowed "
-        "hosts needs the entry local."
+        "Signs a text with a secret key. The signature is plain text; a key that can be guessed "
+        "can be found from it by trying. Example: the header X-Signature of a request, over its "
+        "body. A key with allowed hosts needs the entry local."
     )
     category = "logic"
     icon = "signature"
@@ -86,7 +85,8 @@ class Hmac(Component):
                 secrets={"key": "webhooks/signing"}),
     )
     failures = (
-        Failure("key_not_readable", "The key isn't written as Key format says. Choose another."),
+        Failure("key_not_readable", "The key isn't written as the node says. Choose another form."),
+        Failure("secret_host_denied", "The key's allowed hosts don't have the entry local."),
     )
     Config = HmacConfig
     inputs = (Port("key", PortType.SECRET, "Key", required=True, help="The key that signs."),)

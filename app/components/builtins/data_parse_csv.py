@@ -74,10 +74,11 @@ class ParseCsv(Component):
         Example("A table with a header", wires={"text": "name,size\nA,1\nB,2\n"}),
     )
     failures = (
-        Failure("csv_column_twice", "Two columns have one name. Rename one, or switch Header off."),
-        Failure("csv_column_unnamed", "A column has no name. Name it, or switch Header off."),
+        Failure("csv_column_twice", "Two columns have one name. Rename one, or read no names."),
+        Failure("csv_column_unnamed", "A column has no name. Name it, or read no names."),
         Failure("csv_row_uneven", "A row has more or fewer cells. Correct it, or the delimiter."),
         Failure("csv_too_many_rows", "There are more rows than the limit. Raise it."),
+        Failure("csv_too_many_columns", "There are more than 1,000 columns. Read less."),
         Failure("csv_not_valid", "Quotes don't match. Correct the row that the message names."),
     )
     Config = ParseCsvConfig

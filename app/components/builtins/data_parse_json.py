@@ -70,6 +70,7 @@ class ParseJson(Component):
     )
     failures = (
         Failure("json_not_valid", "The text isn't JSON; the message names line and column."),
+        Failure("json_too_deep", "It is nested deeper than 100 levels. Make it flatter."),
     )
     Config = ParseJsonConfig
     outputs = (Port("data", PortType.JSON, "Data", help="What the text says."),)

@@ -52,6 +52,12 @@ class ParseYaml(Component):
     )
     failures = (
         Failure("yaml_not_valid", "The text isn't YAML; the message names line and column."),
+        Failure("yaml_too_deep", "It is nested deeper than 100 levels. Make it flatter."),
+        Failure("yaml_too_large", "Its aliases repeat too much. Make it smaller."),
+        Failure("yaml_alias_recursive", "A value holds itself. Remove the alias."),
+        Failure("yaml_tag_not_allowed", "A tag isn't plain data. Remove it."),
+        Failure("yaml_key_twice", "A name stands twice in one mapping. Remove one."),
+        Failure("yaml_key_not_text", "A name is a list or mapping. Use a text."),
         Failure("yaml_several_documents", "There are several. Choose all, or pass one."),
     )
     Config = ParseYamlConfig

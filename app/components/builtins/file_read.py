@@ -67,6 +67,8 @@ class FileRead(Component):
         Failure("file_missing", "There is no such file. Correct Path."),
         Failure("file_not_allowed", "The folder isn't granted. See tacit reach."),
         Failure("file_path_not_valid", "The path leads out of its folder. Write it without “..”."),
+        Failure("file_linked", "The file or a folder on the way is a link. Name the file itself."),
+        Failure("file_not_regular", "It is a folder, a device or a pipe. Name a file."),
         Failure("file_not_text", "The file isn't text in that encoding. Choose base64."),
         Failure("file_too_large", "The file is longer than its limit. Raise it."),
     )

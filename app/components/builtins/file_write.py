@@ -87,9 +87,14 @@ class FileWrite(Component):
     )
     failures = (
         Failure("file_holds_secret", "The content holds a secret's value, so it isn't written."),
-        Failure("file_missing", "The folder isn't there. Switch Make folders on."),
+        Failure("file_missing", "The folder isn't there. Have missing folders made."),
         Failure("file_not_allowed", "The folder isn't granted. See tacit reach."),
         Failure("file_path_not_valid", "The path leads out of its folder. Write it without “..”."),
+        Failure("file_linked", "The file or a folder on the way is a link. Name the file itself."),
+        Failure("file_not_regular", "It is a folder, a device or a pipe. Name a file."),
+        Failure("file_read_only", "Runs may only read there. Write elsewhere."),
+        Failure("file_exists", "It is there already. Choose another name, or replace it."),
+        Failure("content_not_base64", "The content isn't base64. Write it as text."),
         Failure("file_too_large", "The content is longer than its limit. Raise it."),
     )
     Config = FileWriteConfig

@@ -53,7 +53,7 @@ class SecretField(Component):
         "where the whole one may. Example: the field password of a secret with user and password."
     )
     category = "secret"
-    icon = "key-round"
+    icon = "file-key"
     summary = "{path}"
     handles_secrets = True
     examples = (
@@ -62,7 +62,7 @@ class SecretField(Component):
     )
     failures = (
         Failure("secret_not_json", "The secret isn't JSON. Store it as JSON, or wire it directly."),
-        Failure("secret_field_missing", "The secret has no such field. Correct Path."),
+        Failure("secret_field_missing", "The secret has no such field. Correct Field."),
         Failure("secret_field_not_text", "The field is an object or a list. Name a field in it."),
     )
     Config = SecretFieldConfig

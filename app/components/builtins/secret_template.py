@@ -32,9 +32,9 @@ class SecretTemplateConfig(ComponentConfig):
     template: str = field(
         label="Template",
         kind="multiline",
-        help="Text with places: {{secret}} to {{secret_4}} for the wired secrets, {{name}} for a "
-        "value of Values. Written {{secret|url}}, {{secret|json}} or {{secret|base64}}, a place is "
-        "filled the way that addresses, JSON texts and Basic credentials need it.",
+        help="{{secret}} to {{secret_4}} stand for the wired secrets, {{name}} for one of Values. "
+        "{{secret|url}}, {{secret|json}} and {{secret|base64}} spell it for addresses, JSON and "
+        "headers.",
         placeholder="postgresql://app:{{secret|url}}@db.example.com:5432/shop",
         wirable=False,
         min_length=1,
@@ -44,7 +44,7 @@ class SecretTemplateConfig(ComponentConfig):
         {},
         label="Values",
         kind="key_value",
-        help="What fills the other places: plain texts and numbers.",
+        help="What fills the other places.",
         note="is plain data; wire secrets into Secret to Secret 4",
     )
     output_format: Literal["raw", "json"] = field(
@@ -53,7 +53,7 @@ class SecretTemplateConfig(ComponentConfig):
         label="Output format",
         kind="select",
         choices=(("raw", "Raw text"), ("json", "JSON")),
-        help="JSON for credentials with several fields: the filled text has to be JSON then.",
+        help="JSON for credentials with several fields.",
         wirable=False,
     )
 
@@ -74,9 +74,9 @@ class SecretTemplate(Component):
     name = "secret.template"
     title = "Secret Template"
     help = (
-        "Makes one secret of a text and the secrets in it: a database's address, a header with two "
-        "keys, JSON credentials. The whole text is a secret from then on: masked, and sent only "
-        "where all of its secrets may go. Example: postgresql://app:{{secret|url}}@db:5432/shop."
+        "Makes one secret of a text and the secrets in it. All of the text is a secret from then "
+        "on: masked, and sent only where all of its secrets may go. Example: "
+        "postgresql://app:{{secret|url}}@db:5432/shop, the address of a database."
     )
     category = "secret"
     icon = "braces"
@@ -88,6 +88,8 @@ class SecretTemplate(Component):
     )
     failures = (
         Failure("template_value_missing", "The template names what isn't there. Wire or set it."),
+        Failure("secret_not_wired", "The template names a secret that isn't wired."),
+        Failure("secret_not_json", "The filled text isn't JSON. Spell its places with |json."),
     )
     Config = SecretTemplateConfig
     inputs = (

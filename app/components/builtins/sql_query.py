@@ -11,9 +11,31 @@ from app.components.context import Context
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
+from app.components.shapes import Ports
 
 _TYPED = ("connection", ("typed",))
 _POSTGRES = ("connection", ("address", "typed"))
+
+_ADDRESS = Port(
+    "address",
+    PortType.SECRET,
+    "Address",
+    required=True,
+    help="postgresql://user:password@host:5432/database, as a secret.",
+)
+_PASSWORD = Port(
+    "password",
+    PortType.SECRET,
+    "Password",
+    required=True,
+    help="The user's password.",
+)
+_LEFT_OUT = Port(
+    "password",
+    PortType.SECRET,
+    "Password",
+    help="The user's password, where the address has none.",
+)
 
 
 class SqlQueryConfig(ComponentConfig):
@@ -28,8 +50,9 @@ class SqlQueryConfig(ComponentConfig):
             ("typed", "PostgreSQL, by host and password"),
             ("sqlite", "SQLite, in the run's folder"),
         ),
-        help="The address is wired into Address: postgresql://user:password@host:5432/database.",
-        wirable=False,
+        help="A secret address is postgresql://user:password@host:5432/database. Secret Template "
+        "makes one of a password.",
+        shapes=True,
     )
     host: str = field(
         "",
@@ -173,34 +196,41 @@ class SqlQuery(Component):
         ),
         Example(
             "Reckon in the run's own file",
-            {"connection": "sqlite", "access": "write", "query": "create table t (id integer)"},
+            {"connection": "sqlite", "query": "select :a + 1 as answer", "parameters": {"a": 41}},
+            help="A file of the run needs no server, and is gone after the run.",
         ),
     )
     failures = (
-        Failure("sql_timeout", "The database didn't answer in time. Raise the time limit."),
-        Failure("sql_login_failed", "The database doesn't take the user and password."),
-        Failure("connection_failed", "The database's host can't be reached."),
+        Failure("sql_failed", "The database refused the statement. It says why."),
+        Failure("sql_read_only", "The statement changes data. Set Access to read and change."),
+        Failure("sql_denied", "The user may not do that in the database."),
+        Failure("sql_not_allowed", "COPY, or what leads out of the run's file. Take it out."),
+        Failure("sql_one_statement", "There is more than one statement. Use a node for each."),
+        Failure("sql_parameter_missing", "A place has no value. Add it to Parameters."),
+        Failure("sql_too_many_rows", "More rows than the limit. Ask for fewer, or raise it."),
+        Failure("sql_too_large", "A result over the size limit. Ask for less, or raise it."),
+        Failure("sql_timeout", "Its time was over. Ask for less, or raise the limit."),
+        Failure("sql_login_failed", "The database refused the user or the password."),
+        Failure("sql_password_in_clear", "Without TLS, the server asked for the password itself."),
+        Failure("address_not_valid", "The secret address can't be read. Store it as shown."),
+        Failure("connection_failed", "Nothing answers there. See that the address is right."),
+        Failure("connection_lost", "The connection broke. Trying again may help."),
+        Failure("host_not_found", "There is no such host. See that the address is right."),
+        Failure("tls_not_trusted", "The certificate isn't trusted, or is for another name."),
     )
     Config = SqlQueryConfig
-    inputs = (
-        Port(
-            "address",
-            PortType.SECRET,
-            "Address",
-            help="postgresql://user:password@host:5432/database, as a secret.",
-        ),
-        Port(
-            "password",
-            PortType.SECRET,
-            "Password",
-            help="Of the user; for an address, where that has none.",
-        ),
-    )
+    inputs = (_ADDRESS, _LEFT_OUT)
     outputs = (
         Port("rows", PortType.LIST, "Rows", help="An object for each row, by column."),
         Port("columns", PortType.LIST, "Columns", help="The names of the columns, in order."),
         Port("count", PortType.NUMBER, "Count", help="Rows returned, or rows changed."),
     )
+
+    @classmethod
+    def ports(cls, config: Mapping[str, Any]) -> Ports:
+        """Return the secrets that the connection needs; a file of the run needs none."""
+        inputs = {"typed": (_PASSWORD,), "sqlite": ()}
+        return Ports(inputs.get(config.get("connection", ""), cls.inputs), cls.outputs)
 
     def run(self, context: Context) -> Mapping[str, Any]:
         """Run the statement; see :mod:`app.components.sql`."""
