@@ -141,7 +141,7 @@ class _Descriptor:
         self._source, self._level = source, level
         self._stream = masker.stream()
         self._sink = sink
-        self._saved = os.dup(number)
+        self.saved = os.dup(number)
         read, write = os.pipe2(os.O_CLOEXEC)
         os.dup2(write, number)
         os.close(write)
@@ -157,8 +157,8 @@ class _Descriptor:
             os.dup2(nothing, self._number)
             os.close(nothing)
         else:
-            os.dup2(self._saved, self._number)
-        os.close(self._saved)
+            os.dup2(self.saved, self._number)
+        os.close(self.saved)
         # Child processes may keep the pipe open for longer than anybody wants to wait.
         self._thread.join(DRAIN_SECONDS)
         os.close(self._stop)
@@ -278,11 +278,13 @@ class Capture:
             sys.excepthook, threading.excepthook, sys.unraisablehook = old
 
         self._undo.append(undo)
-        # It writes names of functions and files only, to the captured descriptor.
+        # It writes names of functions and files only, and it writes when this process dies: what
+        # it put into the pipe, nobody would read any more. So it goes where stderr went before.
         was_on = faulthandler.is_enabled()
-        faulthandler.enable(file=2, all_threads=True)
-        if not was_on:
-            self._undo.append(faulthandler.disable)
+        faulthandler.enable(file=self._descriptors[1].saved, all_threads=True)
+        self._undo.append(
+            (lambda: faulthandler.enable(file=2)) if was_on else faulthandler.disable
+        )
 
     def _tell(self, source: str, error: BaseException | None) -> None:
         if error is not None and not isinstance(error, SystemExit):

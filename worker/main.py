@@ -29,6 +29,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.errors import ConfigError, TacitError, Unavailable
+from app.log import set_up
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
@@ -392,10 +393,7 @@ def _quit(_number: int, _frame: FrameType | None) -> NoReturn:
 def main(environ: Mapping[str, str] | None = None) -> int:
     """Start the worker; returns the exit status."""
     env = dict(os.environ if environ is None else environ)
-    level = logging.getLevelNamesMapping().get(env.get("TACIT_LOG_LEVEL", "INFO").upper())
-    logging.basicConfig(
-        level=level or logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    set_up("worker", env.get("TACIT_LOG_LEVEL", "INFO").upper())
     warnings.filterwarnings("ignore", module="rq")
     # Before the first job RQ takes the signals over: one drains, a second one kills.
     signal.signal(signal.SIGTERM, _quit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import signal
@@ -373,6 +374,29 @@ def test_settings_that_cannot_work_are_said_plainly(
         assert words in worker.words()
         worker.stop()
         assert "Traceback" not in worker.words()
+
+
+def test_what_a_process_says_when_it_dies_is_in_the_worker_s_log(
+    standin: RuntimeStandin, worker: WorkerProcess, echo: EchoServer
+) -> None:
+    """Names of files and functions alone; the lines of the worker itself are JSON."""
+    canary = f"CANARY-{secrets.token_hex(12)}"
+    run = worker.enqueue(standin.plan(
+        call_graph(f"{echo.url}/slow/aborted"), secrets={"fetch": ("echo_token", canary, None)}))
+    until = time.monotonic() + 10
+    while not [1 for _, path, _ in echo.requests if path == "/slow/aborted"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for pid in busy_children(worker):
+        os.kill(pid, signal.SIGABRT)
+    run.wait()
+    said = worker.words()
+    assert "Fatal Python error: Aborted" in said
+    assert "worker/engine.py" in said
+    assert canary not in said
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    early = [one for one in lines if "ended early" in one["event"] and run.id in one["event"]]
+    assert [(one["process"], one["level"]) for one in early] == [("worker", "error")]
 
 
 def test_a_value_whose_answer_was_lost_is_had_by_another_attempt(
