@@ -24,7 +24,7 @@ NOTES = {
     18: "(The suite writes for 8 seconds.) ",
     19: "(Browser storage and traffic: the main job's test, `tests/e2e/test_main_job.py`.) ",
     20: "(Beside them, what a run reaches at all: `test_run_confinement.py`.) ",
-    21: "For the components there are, which speak HTTP and PostgreSQL: ",
+    21: "For the components there are, which speak HTTP, SQL and SMTP: ",
 }
 
 

@@ -132,7 +132,10 @@ def chains(component: Component, url: str, secret: str) -> list[Chain]:
     one_secret = [list(dict.fromkeys([*needed, wire])) for wire in given if wire[0] == "secret"]
     plain = [wire for wire in given if wire[0] != "secret"]
     ways = [Chain(component, config, given)]
-    ways += [Chain(component, config, [*plain, *wire]) for wire in one_secret]
+    needed = [("secret", port.name) for port in component.inputs
+              if port.type is PortType.SECRET and port.required]
+    ways += [Chain(component, config, list(dict.fromkeys([*plain, *needed, *wire])))
+             for wire in one_secret]
     ways += [
         Chain(component, config, [*given, (source, name)])
         for name, one in component.fields().items()
@@ -188,7 +191,8 @@ def flow(component: Component, url: str, secret: str) -> dict[str, Any]:
         for place, output in enumerate(component.outputs):
             if output.type is PortType.SECRET:
                 used = node(f"u{way}_{place}", "http.request", {"url": f"{url}/echo"})
-                wire(name, output.name, used, "bearer_token")
+                whole = chain.config.get("outputFormat") == "json"
+                wire(name, output.name, used, "aws_credentials" if whole else "bearer_token")
             elif output.type is not PortType.ORDER:
                 log = node(f"l{way}_{place}", "output.log", {})
                 wire(name, output.name, log, "data")
