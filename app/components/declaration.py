@@ -82,6 +82,7 @@ def field(
     placeholder: str = "",
     visible_when: tuple[str, Sequence[Any]] | None = None,
     visible_with: str = "",
+    group: str = "",
     note: str = "",
     **constraints: Any,
 ) -> Any:
@@ -97,6 +98,8 @@ def field(
     :param shapes: ports or choices follow from it, so it can't be wired.
     :param visible_when: ``(field, values)``: shown only while that field has one of them.
     :param visible_with: name of an input: shown only while that one is wired.
+    :param group: name of the part of the inspector that it folds away with until something in it
+        is set; for what is rarely touched.
     :param note: why the wired input takes no secrets (see :class:`~app.components.ports.Port`).
     :param constraints: passed on to :func:`pydantic.Field` (``ge``, ``max_length``…).
     """
@@ -112,6 +115,7 @@ def field(
         "placeholder": placeholder,
         "visible_when": visible_when,
         "visible_with": visible_with,
+        "group": group,
         "note": note,
     }
     return Field(default, alias=alias, json_schema_extra={"tacit": cast(Any, shown)}, **constraints)
@@ -170,6 +174,8 @@ class ConfigField:
             out["visible_when"] = {"field": name, "in": list(values)}
         if shown["visible_with"]:
             out["visible_with"] = shown["visible_with"]
+        if shown["group"]:
+            out["group"] = shown["group"]
         return out
 
 

@@ -13,6 +13,8 @@ from app.components.errors import NodeError
 from app.components.examples import Example, Failure
 from app.components.ports import Port, PortType
 
+_COPIES: Final = "Copies and answers"
+_SERVER: Final = "Authority and time"
 _NOTE: Final = "is part of a letter that leaves here in plain text, so it takes no secrets"
 
 
@@ -73,15 +75,15 @@ class EmailSendConfig(ComponentConfig):
     )
     cc: str | list[JsonValue] = field(
         "", label="Cc", kind="text", port_type=PortType.JSON, help="Copies, likewise.",
-        max_length=10_000, note=_NOTE,
+        max_length=10_000, group=_COPIES, note=_NOTE,
     )
     bcc: str | list[JsonValue] = field(
         "", label="Bcc", kind="text", port_type=PortType.JSON,
-        help="Copies that the others don't see.", max_length=10_000, note=_NOTE,
+        help="Copies that the others don't see.", max_length=10_000, group=_COPIES, note=_NOTE,
     )
     reply_to: str | list[JsonValue] = field(
         "", label="Reply to", kind="text", port_type=PortType.JSON, help="Where answers go.",
-        max_length=10_000, note=_NOTE,
+        max_length=10_000, group=_COPIES, note=_NOTE,
     )
     subject: str = field(
         "", label="Subject", kind="text", max_length=900, help="One line.", note=_NOTE,
@@ -117,12 +119,13 @@ class EmailSendConfig(ComponentConfig):
         kind="multiline",
         help="Certificates of authorities to trust besides the worker's.",
         max_length=65_536,
+        group=_SERVER,
         visible_when=("security", ("starttls", "tls")),
         wirable=False,
     )
     timeout: float = field(
         30.0, label="Time limit (s)", kind="number", help="Seconds for handing it over.",
-        gt=0, le=600,
+        gt=0, le=600, group=_SERVER,
     )
 
 

@@ -16,6 +16,10 @@ _METHODS: Final[tuple[Method, ...]] = (
 )  # fmt: skip
 BodyFormat = Literal["auto", "json", "text", "form", "multipart", "binary"]
 _PAGED: Final = ("link", "next_url", "page", "cursor")
+_TRIES: Final = "Time, tries and redirects"
+_ANSWER: Final = "What counts as an answer"
+_PAGES: Final = "Pages of a list"
+_WAY: Final = "Proxy and authority"
 _STATUSES: Final = re.compile(r"\s*([1-5]\d\d)\s*(?:-\s*([1-5]\d\d)\s*)?")
 
 
@@ -132,6 +136,7 @@ class HttpRequestConfig(ComponentConfig):
         "as long.",
         gt=0,
         le=600,
+        group=_TRIES,
     )
     retry_count: int = field(
         0,
@@ -141,6 +146,7 @@ class HttpRequestConfig(ComponentConfig):
         "wrong in a way that passes. POST and PATCH only where it can't be done twice.",
         ge=0,
         le=10,
+        group=_TRIES,
     )
     max_redirects: int = field(
         5,
@@ -150,6 +156,7 @@ class HttpRequestConfig(ComponentConfig):
         "the first scheme, host and port.",
         ge=0,
         le=20,
+        group=_TRIES,
     )
     answer_as: Literal["auto", "json", "base64"] = field(
         "auto",
@@ -161,6 +168,7 @@ class HttpRequestConfig(ComponentConfig):
             ("base64", "Bytes, in base64"),
         ),
         wirable=False,
+        group=_ANSWER,
     )
     max_response_kib: int = field(
         512,
@@ -169,6 +177,7 @@ class HttpRequestConfig(ComponentConfig):
         help="A longer answer fails the node. Counted after decompression.",
         ge=1,
         le=16_384,
+        group=_ANSWER,
     )
     fail_on: Literal["none", "busy", "error", "listed"] = field(
         "none",
@@ -183,6 +192,7 @@ class HttpRequestConfig(ComponentConfig):
         help="Which answers fail the node. 429 and 5xx are then tried again where the node has "
         "retries; a call that isn't GET, HEAD, PUT, DELETE or OPTIONS may then be done twice.",
         wirable=False,
+        group=_ANSWER,
     )
     good_statuses: str = field(
         "200-299",
@@ -192,6 +202,7 @@ class HttpRequestConfig(ComponentConfig):
         max_length=200,
         visible_when=("fail_on", ("listed",)),
         wirable=False,
+        group=_ANSWER,
     )
     paginate: Literal["none", "link", "next_url", "page", "cursor"] = field(
         "none",
@@ -206,6 +217,7 @@ class HttpRequestConfig(ComponentConfig):
         ),
         help="How the next page is asked for. All pages' items come together in items.",
         wirable=False,
+        group=_PAGES,
     )
     page_items: str = field(
         "",
@@ -216,6 +228,7 @@ class HttpRequestConfig(ComponentConfig):
         max_length=200,
         visible_when=("paginate", _PAGED),
         wirable=False,
+        group=_PAGES,
     )
     page_next: str = field(
         "next",
@@ -227,6 +240,7 @@ class HttpRequestConfig(ComponentConfig):
         max_length=200,
         visible_when=("paginate", ("next_url", "cursor")),
         wirable=False,
+        group=_PAGES,
     )
     page_parameter: str = field(
         "page",
@@ -237,6 +251,7 @@ class HttpRequestConfig(ComponentConfig):
         max_length=100,
         visible_when=("paginate", ("page", "cursor")),
         wirable=False,
+        group=_PAGES,
     )
     page_first: int = field(
         1,
@@ -247,6 +262,7 @@ class HttpRequestConfig(ComponentConfig):
         le=1_000_000,
         visible_when=("paginate", ("page",)),
         wirable=False,
+        group=_PAGES,
     )
     max_pages: int = field(
         20,
@@ -256,6 +272,7 @@ class HttpRequestConfig(ComponentConfig):
         ge=1,
         le=1_000,
         visible_when=("paginate", _PAGED),
+        group=_PAGES,
     )
     max_total_kib: int = field(
         4_096,
@@ -265,6 +282,7 @@ class HttpRequestConfig(ComponentConfig):
         ge=1,
         le=65_536,
         visible_when=("paginate", _PAGED),
+        group=_PAGES,
     )
     proxy: str = field(
         "",
@@ -275,6 +293,7 @@ class HttpRequestConfig(ComponentConfig):
         placeholder="http://proxy.example.com:3128",
         max_length=300,
         wirable=False,
+        group=_WAY,
     )
     ca: str = field(
         "",
@@ -284,6 +303,7 @@ class HttpRequestConfig(ComponentConfig):
         "certificates of their own making.",
         max_length=65_536,
         wirable=False,
+        group=_WAY,
     )
 
     @field_validator("good_statuses")

@@ -8,12 +8,14 @@ import { fieldValue } from "../state/catalog.js";
 import { wiresFrom, wiresInto } from "../state/document.js";
 import { connectionTest } from "./connection.js";
 import { fieldEditor } from "./fields.js";
+import { groupedFields } from "./field_groups.js";
 import { h, icon, replace, setAttribute } from "./dom.js";
 import { drawLastRun } from "./node_run.js";
 import { drawOutline } from "./outline.js";
 import { policyFields, policyValue } from "./policies.js";
 import { tile } from "./node_element.js";
 import { pinGlyph } from "./pins.js";
+import { sealed } from "./sealed.js";
 
 /** Milliseconds between two drawings of the outline while a run goes on. */
 const CALM = 400;
@@ -24,6 +26,7 @@ export class Inspector {
     Object.assign(this, { root, editor, secrets, actions });
     this.tab = "configure";
     this.editors = new Map();
+    this.unfolded = new Map();
     this.signature = null;
     for (const topic of ["document", "selection", "problems"]) editor.on(topic, () => this.draw());
     editor.on("run", () => this.draw({ calmly: true }));
@@ -143,7 +146,10 @@ export class Inspector {
     const form = h("form", { class: "insp__body", autocomplete: "off", on: { submit: (event) => event.preventDefault() } });
     if (item?.help) form.append(h("p", { class: "field__help" }, item.help));
     if (!item) form.append(h("p", { class: "banner banner--warn" }, `The component ${node.component} isn't installed here. The node and its wires are kept as they are.`));
-    for (const field of this.#fields(node)) form.append(this.#field(node, field));
+    form.append(...groupedFields(this.#fields(node), {
+      node, item, unfolded: this.unfolded, draw: (field) => this.#field(node, field),
+      isWired: (name) => wiresInto(this.editor.document, node.id, name).length > 0,
+    }));
     if (item?.provider && this.actions.testConnection) {
       const test = connectionTest((waiting, watched) => this.actions.testConnection(node.id, waiting, watched));
       for (const event of ["input", "change"]) form.addEventListener(event, test.forget);
@@ -279,6 +285,7 @@ export class Inspector {
   focusField(name) {
     if (this.tab !== "configure") this.show("configure");
     const field = name && this.root.querySelector(`[data-field="${CSS.escape(name)}"], [data-end="${CSS.escape(name)}"]`);
+    for (let fold = field?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     const control = field?.querySelector("input, textarea, select, button");
     (control ?? this.root.querySelector(".insp__body input, .insp__body textarea, .insp__body button"))?.focus();
   }
@@ -290,13 +297,4 @@ function disable(element) {
 
 function wireSection(title, rows) {
   return h("section", { class: "field" }, h("h3", { class: "field__label" }, title), h("ul", { class: "wirelist" }, rows));
-}
-
-function sealed() {
-  return h(
-    "div",
-    { class: "sealed" },
-    h("div", { class: "sealed__band" }),
-    h("div", { class: "sealed__body" }, h("p", {}, "The value stays on the server. It is never sent to this page.")),
-  );
 }
