@@ -347,3 +347,19 @@ def test_the_table_of_shortcuts_and_its_switch(canvas: Canvas) -> None:
     canvas.press("n")
     expect(canvas.page.get_by_test_id("quick-add")).to_be_hidden()
     canvas.page.evaluate("localStorage.clear()")
+
+
+def test_everything_is_seen_and_reached_however_far_away(canvas: Canvas) -> None:
+    far = [node(f"n{x}{y}", "output.log", x, y) for x in (-2000, 0, 3000) for y in (-900, 1800)]
+    canvas.draw(graph(far))
+    reached = """() => [...document.querySelectorAll("article.node")].map((node) => {
+      const box = node.getBoundingClientRect();
+      return node.contains(
+        document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+    })"""
+    assert canvas.page.evaluate(reached) == [True] * len(far)
+    for key in "0+":
+        canvas.focus()
+        canvas.press("f", key)
+    canvas.press("f")
+    assert canvas.page.evaluate(reached) == [True] * len(far)
