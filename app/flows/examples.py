@@ -11,7 +11,9 @@ from app.flows.validation import SECRET_FETCH
 
 #: What puts out a value that was typed, by the kind of value.
 _TEXT, _OBJECT = "text.template", "data.set"
-_STEP, _ROW = 320, 170
+_STEP, _ROW = 320, 220
+LOGGED = 2
+"""Outputs that an example writes to the log: the first ones, which say the most."""
 
 
 def example_graph(component: Component, example: Example) -> dict[str, Any]:
@@ -53,11 +55,11 @@ def example_graph(component: Component, example: Example) -> dict[str, Any]:
     node("example", component.name, component.title, (80 + _STEP, 80), config)
     if component.version != 1:
         nodes[-1]["component_version"] = component.version
-    for place, output in enumerate(shape.outputs):
-        if output.type not in (PortType.SECRET, PortType.ORDER):
-            name = node(f"log_{output.name}", "output.log", f"Log {output.name}",
-                        (80 + 2 * _STEP, 80 + place * _ROW), {})
-            wire("example", output.name, name, "data")
+    plain = [one for one in shape.outputs if one.type not in (PortType.SECRET, PortType.ORDER)]
+    for place, output in enumerate(plain[:LOGGED]):
+        name = node(f"log_{output.name}", "output.log", f"Log {output.name}",
+                    (80 + 2 * _STEP, 80 + place * _ROW), {})
+        wire("example", output.name, name, "data")
     return {"schema": 1, "nodes": nodes, "edges": edges}
 
 

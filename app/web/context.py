@@ -55,7 +55,7 @@ _ITEMS: tuple[tuple[str, str, str, Scope | None, Collection[str]], ...] = (
             "edit_rules", "change_rules", "rotate_secret", "delete_secret", "secret_accesses",
         ),
     ),
-    ("Components", "blocks", "components", Scope.FLOWS_READ, ("components",)),
+    ("Components", "blocks", "components", Scope.FLOWS_READ, ("components", "component")),
     ("Audit log", "scroll-text", "audit", Scope.AUDIT_READ, ("audit",)),
     ("Settings", "settings", "settings", None, ENDPOINTS),
 )
