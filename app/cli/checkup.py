@@ -51,6 +51,7 @@ def examine(config: Config | None = None) -> Iterator[Finding]:
         ("tls", lambda: _tls(config, running)),
         ("clock", lambda: _clock(config, running)),
         ("worker keys", lambda: _worker_keys(config)),
+        ("workers", lambda: _workers(config, running)),
         ("confinement", _confinement),
         ("components", _components),
     )
@@ -275,6 +276,27 @@ def _worker_keys(config: Config) -> Iterator[Finding]:
         )
         return
     yield Finding("worker keys", "ok", "the local worker's key is enrolled")
+
+
+def _workers(config: Config, running: Running | None) -> Iterator[Finding]:
+    if running is None:
+        return
+    from app.runs import workers
+
+    services = load_factory("open_services")(config, with_vault=False)
+    try:
+        with services.db.read() as session:
+            count = workers.count_live_workers(session)
+    finally:
+        services.db.dispose()
+    if count:
+        yield Finding("workers", "ok", f"{count} {'is' if count == 1 else 'are'} there")
+        return
+    yield Finding(
+        "workers", "note",
+        "No worker was seen in the last 30 seconds, so runs wait. If “tacit up” has just started, "
+        f"look again; else {config.home / 'logs' / 'worker.log'} says why.",
+    )
 
 
 def _confinement() -> Iterator[Finding]:
