@@ -28,12 +28,12 @@ from urllib.parse import urlsplit
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.components.folders import read_folders
 from app.errors import ConfigError, TacitError, Unavailable
 from app.log import set_up
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
-from worker.folders import read_folders
 from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
 from worker.limits import ProcessLimits

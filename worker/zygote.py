@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from app.components.folders import own_places, read_folders
 from app.components.registry import registry
 from app.errors import ConfigError
 from app.flows.graph import parse_graph
@@ -29,7 +30,6 @@ from app.ids import iso, utcnow
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
-from worker.folders import own_places, read_folders
 from worker.limits import ProcessLimits
 from worker.machine import Asking
 from worker.masking import Masker

@@ -27,7 +27,8 @@ from app.cli.prepare import DEFAULT, FirstAdmin, Prepared, prepare
 from app.cli.scheduler import run_scheduler
 from app.cli.serve import LIVE, serve
 from app.cli.supervisor import Child, Stopped, Supervisor
-from app.cli.worker import LocalWorker, grace
+from app.cli.worker import LocalWorker, grace, own_files
+from app.components.folders import read_folders
 from app.config import Config
 from app.errors import ConfigError
 
@@ -87,6 +88,8 @@ class Installation:
         user = worker_user()
         place = meeting_place(self._config.home, user.gid if user else None)
         self._place = place
+        # Said here, where an operator looks: the workers would refuse it, again and again.
+        read_folders(os.environ, own_files(self._config, place))
         if self._config.redis_url:
             self._check_queue()
         else:

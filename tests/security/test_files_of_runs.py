@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.database import home_variables
 from tests.support.graphs import graph, node, wire
 from tests.support.http_echo import echo_server
 from tests.support.hunt import Hunt
 from tests.support.installation import canary
+from tests.support.running import TACIT
 from tests.support.runtime_standin import PlannedRun, RuntimeStandin, runtime_standin
 from tests.support.worker_process import ROOT, WorkerProcess, queue_server
 from worker import confine
@@ -172,3 +174,15 @@ def test_a_worker_does_not_start_with_tacit_s_own_folder(
                           capture_output=True, text=True)
     assert done.returncode == 2
     assert "Runs never get a folder that holds Tacit's own files" in done.stderr
+
+
+def test_tacit_up_says_so_before_it_starts_anything(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TACIT_")}
+    environ |= home_variables(home, empty=True) | {"TACIT_FILE_ROOTS": f"{home}:rw"}
+    done = subprocess.run([TACIT, "up", "--port", "0"], env=environ, timeout=60, cwd="/",
+                          capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Runs never get a folder that holds Tacit's own files" in done.stdout + done.stderr
+    assert not (home / "tacit.db").exists()

@@ -4,7 +4,7 @@ secret reaches another server. On a real PostgreSQL server, with a real worker b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from tests.support.sql_server import (
     PASSWORD,
     QUOTED,
     Database,
+    answering,
     code,
     rows,
     run,
@@ -32,17 +33,6 @@ from tests.support.worker_process import WorkerProcess, queue_server
 def database() -> Iterator[Database]:
     with serving_database() as served:
         yield served
-
-
-def answering(asked: list[str], *answers: str) -> Callable[[str, int], list[str]]:
-    """A name server with another answer each time."""
-    left = list(answers)
-
-    def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return [left.pop(0) if len(left) > 1 else left[0]]
-
-    return resolve
 
 
 def test_s21_sql_libpq_connects_to_the_address_that_was_checked(database: Database) -> None:

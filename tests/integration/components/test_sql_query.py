@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.support.sql_server import (
     PASSWORD,
     QUOTED,
     Database,
+    answering,
     code,
     rows,
     run,
@@ -246,17 +247,6 @@ def test_a_time_limit_holds_for_statement_rows_and_connecting(database: Database
 def test_a_connection_that_breaks_is_a_failure_of_its_own(database: Database) -> None:
     assert code(run(database, "select pg_terminate_backend(pg_backend_pid())")) in (
         "connection_lost", "sql_failed")
-
-
-def answering(asked: list[str], *answers: str) -> Callable[[str, int], list[str]]:
-    """A name server with another answer each time."""
-    left = list(answers)
-
-    def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return [left.pop(0) if len(left) > 1 else left[0]]
-
-    return resolve
 
 
 # -- TLS: the embedded server is built without it, so something before it speaks it ----------

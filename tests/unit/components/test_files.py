@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.components.folders import Folder, find_folder, granted, is_grant
+from app.components.folders import Folder, find_folder, granted, is_grant, read_folders
 from app.components.registry import registry
 from app.errors import ConfigError
 from app.sdk import testing
-from worker.folders import read_folders
 
 READ = registry().get("file.read")
 WRITE = registry().get("file.write")
