@@ -33,8 +33,8 @@ class ParseCsvConfig(ComponentConfig):
         label="Between columns",
         kind="select",
         choices=(
-            ("comma", "Comma  ,"), ("semicolon", "Semicolon  ;"), ("tab", "Tab"),
-            ("pipe", "Bar  |"),
+            ("comma", "Comma (,)"), ("semicolon", "Semicolon (;)"), ("tab", "Tab"),
+            ("pipe", "Bar (|)"),
         ),
         help="What stands between two columns.",
         wirable=False,

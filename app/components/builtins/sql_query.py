@@ -21,7 +21,8 @@ _ADDRESS = Port(
     PortType.SECRET,
     "Address",
     required=True,
-    help="postgresql://user:password@host:5432/database, as a secret.",
+    help="postgresql://user:password@host:5432/database, as a secret. Secret Template makes one "
+    "of a password.",
 )
 _PASSWORD = Port(
     "password",
@@ -50,8 +51,7 @@ class SqlQueryConfig(ComponentConfig):
             ("typed", "PostgreSQL, by host and password"),
             ("sqlite", "SQLite, in the run's folder"),
         ),
-        help="A secret address is postgresql://user:password@host:5432/database. Secret Template "
-        "makes one of a password.",
+        help="Where the statement runs. The address or the password comes by a secret wire.",
         shapes=True,
     )
     host: str = field(
@@ -93,6 +93,7 @@ class SqlQueryConfig(ComponentConfig):
         label="File",
         kind="text",
         help="In the run's own folder: made when it is needed, gone after the run.",
+        placeholder="data.db",
         wirable=False,
         min_length=1,
         max_length=100,
