@@ -99,7 +99,8 @@ def blabbing() -> Iterator[Blabbing]:
             return json.dumps({
                 "all": [told(part) for part in given if len(part) <= _LONG],
                 "as it is": [*given, *self.plain],
-                "number": 1, "nested": [[{part: part} for part in given if len(part) <= _LONG]],
+                "number": 1, "data": [],
+                "nested": [[{part: part} for part in given if len(part) <= _LONG]],
             }, ensure_ascii=False).encode()
 
         def _echo(self, given: list[str], _kind: str) -> None:
