@@ -71,6 +71,9 @@ def _field_faults(component: type[Component]) -> Iterator[str]:
         seen = one.shown["visible_when"]
         if seen and seen[0] not in fields:
             yield f"shows {one.name} by a field {seen[0]}, which it doesn't have"
+        wire = one.shown["visible_with"]
+        if wire and wire not in component.input_ports():
+            yield f"shows {one.name} with an input {wire}, which it doesn't have"
 
 
 def _is_own(component: type[Component], method: str) -> bool:

@@ -32,7 +32,16 @@ def open_line(context: Context, port: str, origin: str) -> str:
 
     :raises NodeError: ``secret_not_usable``, ``secret_host_denied``.
     """
-    value = context.reveal(port, origin).strip("\r\n\t ")
+    return as_line(context.reveal(port, origin), port)
+
+
+def as_line(text: str, port: str) -> str:
+    """Return a secret as a header carries it: one line, without white space around it.
+
+    :raises NodeError: ``secret_not_usable``.
+    """
+    # A pasted token often ends with a line break; what is inside is another matter.
+    value = text.strip("\r\n\t ")
     if not value or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         raise NodeError(
             "secret_not_usable",

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 from app.components.context import Context
 from app.components.errors import NodeError
 from app.components.external import read_credentials
+from app.components.http.addresses import as_line
 from app.providers.destinations import Target
 from app.providers.proxies import Proxy, read_proxy
 
@@ -109,7 +110,8 @@ class Credentials:
         # The next page's URL may have brought it back.
         kept = [part for part in target.query.split("&")
                 if part and unquote_plus(part.partition("=")[0]) != self._key_name]
-        kept.append(f"{quote_plus(self._key_name)}={quote_plus(value)}")
+        # A space as %20: whoever decodes it has the value whole, as the masker knows it.
+        kept.append(f"{quote(self._key_name, safe='')}={quote(value, safe='')}")
         return replace(target, query="&".join(kept))
 
     def body(self, origin: str) -> bytes:
@@ -192,14 +194,7 @@ class Credentials:
         return self._context.reveal(port, origin)
 
     def _clean(self, text: str, port: str) -> str:
-        # A pasted token often ends with a line break; what is inside is another matter.
-        value = text.strip("\r\n\t ")
-        if not value or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
-            raise NodeError(
-                "secret_not_usable",
-                f"The secret wired into {port} is empty or has line breaks, so it can't be sent "
-                "in a header. Store it as one line.",
-            )
+        value = as_line(text, port)
         self._opened[value] = None
         return value
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote_plus, unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from app.components.errors import NodeError
 from app.providers.destinations import Target
@@ -72,7 +72,8 @@ def with_parameter(target: Target, name: str, value: str) -> Target:
     """Return the URL with one query parameter set, in place of what it had."""
     kept = [part for part in target.query.split("&")
             if part and unquote_plus(part.partition("=")[0]) != name]
-    return replace(target, query="&".join((*kept, f"{quote_plus(name)}={quote_plus(value)}")))
+    kept.append(f"{quote(name, safe='')}={quote(value, safe='')}")
+    return replace(target, query="&".join(kept))
 
 
 def read_cursor(page: Any, path: str) -> str:

@@ -45,13 +45,13 @@ def code(result: testing.Result) -> str | None:
 def test_a_key_in_the_query(server: Server, other: Server) -> None:
     config = {"url": server.url("/a?x=1"), "api_key_in": "query", "api_key_header": "key"}
     result = testing.run(HTTP, config, secrets={"api_key": CANARY + " &"})
-    assert server.seen[0].path == f"/a?x=1&key={CANARY}+%26"
+    assert server.seen[0].path == f"/a?x=1&key={CANARY}%20%26"
     assert result.lines == ()
     # A next page's URL that brings it back doesn't double it; a redirect away doesn't take it.
     server.routes["/a"] = redirect(f"/b?key={CANARY}+%26")
     server.routes["/b"] = redirect(other.url("/c"))
     assert code(testing.run(HTTP, config, secrets={"api_key": CANARY + " &"})) is None
-    assert server.seen[-1].path == f"/b?key={CANARY}+%26"
+    assert server.seen[-1].path == f"/b?key={CANARY}%20%26"
     assert other.seen[0].path == "/c"
     server.routes["/b"] = redirect(other.url(f"/c?key={CANARY}+%26"))
     result = testing.run(HTTP, config, secrets={"api_key": CANARY + " &"})
