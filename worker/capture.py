@@ -44,13 +44,25 @@ def describe_exception(masker: Masker, error: BaseException) -> MaskedText:
     return masker.mask_text(text)
 
 
-def describe_message(masker: Masker, error: BaseException) -> str:
-    """Return ``Type: message``, masked, in one line."""
+def describe_message(masker: Masker, error: BaseException, longest: int = 500) -> MaskedText:
+    """Return ``Type: message``, masked, in one line, and cut after that."""
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:
         text = f"{type(error).__name__}: its message can't be shown"
-    return " ".join(masker.mask_text(text).text.split())
+    masked = masker.mask_text(text)
+    line = " ".join(masked.text.split())[:longest]
+    moved = (
+        Mask(_in_one_line(masked.text[: mask.offset]), mask.secret, mask.version)
+        for mask in masked.masks
+    )
+    return MaskedText(line, tuple(mask for mask in moved if mask.offset + 3 <= len(line)))
+
+
+def _in_one_line(before: str) -> int:
+    """Return how long a text is with its white space drawn together, where more follows."""
+    drawn = " ".join(before.split())
+    return len(drawn) + bool(drawn and before[-1].isspace())
 
 
 class MaskingHandler(logging.Handler):

@@ -381,10 +381,13 @@ class NodeRunner:
             attempt=task.attempt,
         )
         message = describe_message(self._scope.masker, error)
+        before = f"{label} stopped on an error that its component didn't expect ("
         return Problem(
             "node_crashed", "error",
-            f"{label} stopped on an error that its component didn't expect ({message[:500]}). "
-            "The traceback is in the run's log.", node=node_id,
+            f"{before}{message.text}). The traceback is in the run's log.", node=node_id,
+            masks=tuple(
+                mask.to_json() | {"offset": mask.offset + len(before)} for mask in message.masks
+            ),
         )
 
 

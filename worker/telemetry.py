@@ -147,7 +147,10 @@ class Telemetry:
 
     def _previewed(self, data: Any) -> tuple[Any, int]:
         """Return :meth:`preview` of data and its length as JSON."""
-        masked = self._masker.mask_object(data).value
+        found = self._masker.mask_object(data)
+        masked = found.value
+        if found.masks and isinstance(masked, dict) and isinstance(masked.get("problem"), dict):
+            _name_masks(masked["problem"], found.masks, ("problem", "message"))
         size = len(_json(masked))
         if size <= DATA_LIMIT:
             return masked, size
@@ -173,7 +176,7 @@ class Telemetry:
                 self._send_batch(FINISH_PATIENCE)
             answer = self._call("finish", {
                 "state": state,
-                "problem": self._masker.mask_object(problem).value if problem else None,
+                "problem": self._problem(problem) if problem else None,
                 "events": events,
                 "searched_bytes": self._masker.searched,
             }, FINISH_PATIENCE)
@@ -204,9 +207,16 @@ class Telemetry:
         with self._sending:
             while self._waiting:
                 self._send_batch(FINISH_PATIENCE)
-            found = [self._masker.mask_object(problem).value for problem in problems]
+            found = [self._problem(problem) for problem in problems]
             answer = self._call("checked", {"problems": found}, FINISH_PATIENCE)
         return str(answer.get("state", "rejected"))
+
+    def _problem(self, problem: Mapping[str, Any]) -> Any:
+        """Return a problem as it may leave, with what stood in its message."""
+        found = self._masker.mask_object(problem)
+        if found.masks and isinstance(found.value, dict):
+            _name_masks(found.value, found.masks, ("message",))
+        return found.value
 
     def _check(self) -> LimitReached | None:
         if self._limit is not None:
@@ -304,6 +314,18 @@ class Telemetry:
             self._cancelled = True
             self._on_cancel()
         return answer
+
+
+def _name_masks(
+    problem: dict[str, Any], masks: Sequence[PathMask], path: tuple[str, ...]
+) -> None:
+    """Say in a problem which secrets stood in its message, beside what it says already."""
+    places = [
+        {"offset": mask.offset, "secret": mask.secret, "version": mask.version}
+        for mask in masks if mask.path == path and not mask.key
+    ]
+    if places:
+        problem["masks"] = [*(problem.get("masks") or ()), *places]
 
 
 def _bare(data: Mapping[str, Any]) -> dict[str, Any]:

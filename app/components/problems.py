@@ -35,6 +35,7 @@ class Problem:
     :param severity: ``error`` blocks activation and running, ``warning`` doesn't.
     :param message: whole sentences for people. Never quotes a submitted value.
     :param node: id of the node at fault; ``port``, ``field`` and ``edge`` narrow it down.
+    :param masks: of a run: which secret stood where in the message, as in events.
     """
 
     code: str
@@ -45,13 +46,15 @@ class Problem:
     field: str | None = None
     edge: str | None = None
     remedy: Remedy | None = None
+    masks: tuple[Mapping[str, Any], ...] = ()
 
     def at(self, node: str) -> Problem:
         """Return the same finding, placed on ``node``."""
         return replace(self, node=node)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the finding as the API writes it; every key is always there."""
+        """Return the finding as the API writes it; every key is always there, but for ``masks``."""
+        masks = {"masks": [dict(mask) for mask in self.masks]} if self.masks else {}
         return {
             "code": self.code,
             "severity": self.severity,
@@ -61,4 +64,5 @@ class Problem:
             "edge": self.edge,
             "message": self.message,
             "remedy": self.remedy.to_json() if self.remedy else None,
+            **masks,
         }

@@ -239,6 +239,9 @@ def read_problem(problem: object) -> dict[str, Any]:
         isinstance(problem.get(name), str) for name in ("code", "message")
     ):
         raise _invalid("a problem is an object with a code and a message")
+    masks, length = problem.get("masks", []), len(problem["message"])
+    if not (isinstance(masks, list) and all(_is_mask(mask, length) for mask in masks)):
+        raise _invalid("a problem's “masks” are objects with an offset in its message")
     return problem
 
 

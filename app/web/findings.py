@@ -23,6 +23,8 @@ class Panel:
 
     title: str
     message: str
+    title_masks: Sequence[Mapping[str, Any]]
+    message_masks: Sequence[Mapping[str, Any]]
     code: str
     node: str | None
     node_label: str
@@ -64,10 +66,20 @@ def _panel(
     name = remedy.get("secret") or remedy.get("name")
     if about_secret and can_create and name:
         acts.append(Act(f"Create {name}", url_for("pages.new_secret", name=name)))
+    masks = masks_of(problem)
+    begins = len(title) + 2
     return Panel(
-        title, message, str(problem.get("code", "")), node,
+        title, message, masks,
+        [{**mask, "offset": mask["offset"] - begins} for mask in masks if mask["offset"] >= begins],
+        str(problem.get("code", "")), node,
         labels.get(str(node), str(node or "")), about_secret, tuple(acts),
     )
+
+
+def masks_of(problem: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return which secrets stood in a problem's message; those beyond a part of it don't show."""
+    found = problem.get("masks")
+    return [one for one in found if "secret" in one] if isinstance(found, list) else []
 
 
 def split_sentence(text: str) -> tuple[str, str]:

@@ -244,5 +244,18 @@ def test_a_description_of_an_error_without_a_message() -> None:
             raise RuntimeError
 
     masker = Masker()
-    assert describe_message(masker, Silent()) == "Silent: its message can't be shown"
+    assert describe_message(masker, Silent()).text == "Silent: its message can't be shown"
     assert "Silent" in describe_exception(masker, Silent()).text
+
+
+def test_a_description_in_one_line_keeps_its_masks() -> None:
+    masker = Masker()
+    masker.register(CANARY, "tok", 2)
+    error = ValueError(f"  got\n\t {CANARY}  and\n{CANARY}")
+    told = describe_message(masker, error)
+    assert told.text == "ValueError: got *** and ***"
+    assert [(mask.offset, mask.secret, mask.version) for mask in told.masks] == [
+        (16, "tok", 2), (24, "tok", 2)]
+    cut = describe_message(masker, error, 20)
+    assert (cut.text, len(cut.masks)) == ("ValueError: got *** ", 1)
+    assert describe_message(masker, error, 18).masks == ()

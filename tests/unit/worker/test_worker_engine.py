@@ -644,3 +644,13 @@ def test_a_flow_without_a_manual_trigger_can_be_tried_by_hand() -> None:
     # A trigger that isn't in the drawing any more is none.
     world.run(graph, started={"kind": "webhook", "node": "gone"})
     assert world.states()["a"][-1] == "succeeded"
+
+
+def test_a_crash_s_problem_names_what_was_masked_in_it() -> None:
+    world = World()
+    world.masker.register(CANARY, "tok", 2)
+    assert world.run(make([step("a", fail="crash")])).state == "failed"
+    problem = world.problem("a")
+    (mask,) = problem["masks"]
+    assert problem["message"][mask["offset"]:].startswith("***). The traceback")
+    assert (mask["secret"], mask["version"]) == ("tok", 2)

@@ -191,3 +191,21 @@ def test_masks_of_a_shortened_output_lead_somewhere() -> None:
     assert [(mask.path, mask.offset) for mask in masks] == [(("preview",), 0)]
     assert cut["preview"].startswith("***")
     assert shorten_masked(masker.mask_object([text]))[1] == []
+
+
+def test_a_problem_says_which_secret_stood_in_its_message() -> None:
+    server = Server()
+    telemetry = make(server)
+    problem = {"code": "c", "message": f"It said {CANARY}, twice {CANARY}."}
+    places = [{"offset": 8, "secret": "tok", "version": 1},
+              {"offset": 19, "secret": "tok", "version": 1}]
+    telemetry.emit("node", "n failed", data={"state": "failed", "problem": problem}, node="n")
+    # One that was masked before it came here brings its own along.
+    masked = {"code": "c", "message": "a *** b", "masks": [{"offset": 2, "secret": "x"}]}
+    telemetry.emit("node", "m failed", data={"state": "failed", "problem": masked}, node="m")
+    telemetry.finish("failed", problem)
+    first, second = (event["data"]["problem"] for event in server.events)
+    assert (first["message"], first["masks"]) == ("It said ***, twice ***.", places)
+    assert second["masks"] == masked["masks"]
+    assert server.finished is not None
+    assert server.finished["problem"]["masks"] == places

@@ -3,10 +3,10 @@
 // Hooks: section[data-testid="run-drawer"][data-run][data-state], button[data-testid="cancel-run"],
 // a[data-testid="open-run"], .run__problem[data-code][data-node], button[data-remedy="ACTION"].
 
-import { durationText } from "../state/log.js";
+import { durationText, segments } from "../state/log.js";
 import { announce } from "./announce.js";
 import { h, icon, replace } from "./dom.js";
-import { KEEP, LogView } from "./log_view.js";
+import { KEEP, LogView, drawSegments } from "./log_view.js";
 import { RUN_STATES, runName, runStatus } from "./run_words.js";
 import { drawTimeline } from "./timeline_view.js";
 
@@ -158,7 +158,7 @@ export class Drawer {
       "div",
       { class: "run__problem", dataset: { code: problem.code, node: problem.node } },
       icon("octagon-alert"),
-      h("p", { class: "grow" }, label ? h("b", {}, `${label}: `) : null, problem.message, " ", h("code", { class: "muted" }, problem.code)),
+      h("p", { class: "grow" }, label ? h("b", {}, `${label}: `) : null, drawSegments(segments(problem.message, problem.masks ?? [])), " ", h("code", { class: "muted" }, problem.code)),
       problem.node ? h("button", { type: "button", class: "btn btn--s", on: { click: () => this.actions.jump(problem) } }, "Show the node") : null,
       problem.remedy
         ? h("button", { type: "button", class: "btn btn--s btn--primary", dataset: { remedy: problem.remedy.action }, on: { click: () => this.actions.remedy(problem) } }, problem.remedy.label)

@@ -3,7 +3,7 @@
 // as a chip; text is drawn with its masks.
 
 import { wiresInto } from "../state/document.js";
-import { durationText, offsetText } from "../state/log.js";
+import { durationText, offsetText, segments } from "../state/log.js";
 import { outputSegments } from "../state/masks.js";
 import { h, icon, replace } from "./dom.js";
 import { STATES } from "./node_element.js";
@@ -25,7 +25,7 @@ export function drawLastRun(root, editor, node) {
       word,
       h("span", { class: "muted" }, durationText(run.nodeElapsed(node.id, Date.now()))),
     ),
-    problem ? h("div", { class: "banner banner--bad" }, icon("octagon-alert"), h("div", {}, h("p", {}, problem.message), h("p", { class: "mono muted" }, problem.code))) : null,
+    problem ? h("div", { class: "banner banner--bad" }, icon("octagon-alert"), h("div", {}, h("p", {}, drawSegments(segments(problem.message, problem.masks ?? []))), h("p", { class: "mono muted" }, problem.code))) : null,
     mine?.leaks ? h("p", { class: "banner banner--warn" }, `${mine.leaks} secret value${mine.leaks === 1 ? " was" : "s were"} kept out of this node's outputs.`) : null,
     section("Input", input(editor, node)),
     section("Output", values(mine?.outputs ?? {}, "output", "No outputs.", (port) => mine?.outputMasks?.[port])),
