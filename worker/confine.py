@@ -195,8 +195,12 @@ def _landlock(scratch: Path, folders: Iterable[Folder]) -> int:
     """Confine this process to its code, its scratch folder and what is listed; returns the
     version in force."""
 
+    # Loaded by the zygote; what only reckons imports this module and no component.
+    from app.components.registry import registry
+
     def rules(number: int, handled: int) -> None:
-        for path in (*map(Path, _SYSTEM), *code_folders()):
+        # Packages of components may stand elsewhere: installed from where they are worked on.
+        for path in (*map(Path, _SYSTEM), *code_folders(), *registry().folders()):
             _allow(number, path, (_EXECUTE | _READ | _READ_DIR) & handled)
         for device in map(Path, _DEVICES):
             _allow(number, device, (_READ | _WRITE) & handled)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from app.components.declaration import Component
@@ -127,6 +129,16 @@ class Registry:
         for name in list(self._offers):
             self.find(name)
         return sorted(self._broken, key=lambda one: (one.name, one.origin.package))
+
+    def folders(self) -> list[Path]:
+        """Return where the code of the loaded packages' components stands."""
+        found: dict[Path, None] = {}
+        for name in self._offers.keys() & self._loaded.keys():
+            top = sys.modules.get(self._offers[name].place.partition(":")[0].partition(".")[0])
+            for at in getattr(top, "__path__", None) or [getattr(top, "__file__", None) or ""]:
+                if at:
+                    found[Path(at)] = None
+        return list(found)
 
     def __contains__(self, name: object) -> bool:
         return name in self._places or (isinstance(name, str) and self.find(name) is not None)

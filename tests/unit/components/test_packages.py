@@ -35,6 +35,14 @@ def test_a_package_adds_a_component(place: Path) -> None:
     assert registry.broken() == []
 
 
+def test_a_run_may_read_where_a_package_s_code_stands(place: Path) -> None:
+    lay_out(place, "acme-folder", {"acme.greet": "acme_folder:Greet"})
+    registry = made()
+    assert registry.folders() == []
+    registry.get("acme.greet")
+    assert registry.folders() == [place / "acme_folder.py"]
+
+
 def test_nothing_is_imported_before_it_is_asked_for(place: Path) -> None:
     lay_out(place, "acme-late", {"acme.late": "acme_late:Greet"}, "raise SystemExit('no')")
     registry = made()
