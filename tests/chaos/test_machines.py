@@ -20,11 +20,12 @@ from app.keys.ca import ensure_tls, server_context
 from tests.support.counting import Counting, counting_service
 from tests.support.database import home_variables, raw_database
 from tests.support.installation import Installation, canary
+from tests.support.listener import TACIT
 from tests.support.machine import Machine, other_machine
 from tests.support.proxy import Proxy, proxy
 from tests.support.running import until
 from tests.support.runs import Workshop
-from tests.support.runtime_process import TACIT, runtime_process
+from tests.support.runtime_process import runtime_process
 from tests.support.worker_process import queue_server
 
 

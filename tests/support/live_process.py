@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import ssl
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from app.keys.ca import ensure_tls
-from tests.support.database import home_variables
 from tests.support.installation import ORIGIN, Installation
-
-TACIT = Path(sys.executable).with_name("tacit")
+from tests.support.listener import listening
 
 
 @dataclass(frozen=True)
@@ -116,39 +110,14 @@ class Live:
 @contextmanager
 def live_process(installation: Installation, folder: Path, *, recheck: int = 1) -> Iterator[Live]:
     """Start ``tacit live`` on the installation's home and stop it."""
-    home = installation.config.home
-    files = ensure_tls(home)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if "TACIT_" not in name}
-    environment |= home_variables(home) | {
-        "TACIT_REDIS_URL": installation.config.redis_url,
-        "TACIT_LIVE_RECHECK": str(recheck),
-    }
-    log = folder / "live.log"
-    context = ssl.create_default_context(cafile=str(files.ca))
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [TACIT, "live", "--port", str(port)], env=environment, stdout=output, stderr=output
-        )
-        live = Live(installation, port, context, log, process)
-        try:
-            _wait(live)
-            yield live
-        finally:
-            process.terminate()
-            process.wait(20)
+    with listening(
+        "live", installation, folder / "live.log", TACIT_LIVE_RECHECK=str(recheck)
+    ) as started:
+        live = Live(installation, started.port, started.context, started.log, started.process)
 
-
-def _wait(live: Live) -> None:
-    give_up = time.monotonic() + 40
-    while True:
-        assert live.process.poll() is None, live.log.read_text()
-        assert time.monotonic() < give_up, live.log.read_text()
-        try:
+        def answers() -> bool:
             with live.open("/healthz") as asked:
-                assert asked.status == 200
-                return
-        except OSError:
-            time.sleep(0.05)
+                return asked.status == 200
+
+        started.wait(answers)
+        yield live
