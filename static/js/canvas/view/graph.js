@@ -15,6 +15,8 @@ const X6 = globalThis.X6;
 const READABLE = 0.25;
 /** So many nodes stay drawn in full when they are out of sight again. */
 const KEPT = 150;
+/** Milliseconds after the last step of a zoom. */
+const SETTLE = 160;
 /** X6 sorts all cells when one is added; what lies over what is in each cell's zIndex anyway. */
 const UNSORTED = { sort: false };
 
@@ -311,9 +313,7 @@ export class GraphView extends Camera {
   // ---- camera ----
 
   applyTransform({ scale, x, y }) {
-    // A layer that is moved and scaled as a whole: nothing is laid out or painted anew, where X6's own
-    // scale() and translate() have all of it done at every step.
-    this.holder.style.transform = `translate3d(${x}px, ${y}px, 0) scale(${scale})`;
+    this.#place({ scale, x, y });
     const step = dotStep(scale);
     if (this.step !== step) this.dots.style.backgroundSize = `${step}px ${step}px`;
     this.step = step;
@@ -321,6 +321,29 @@ export class GraphView extends Camera {
     this.stage.classList.toggle("is-far", scale < 0.5);
     this.stage.classList.toggle("is-farther", scale < 0.35);
     this.stage.classList.toggle("is-sketchy", scale < READABLE);
+  }
+
+  /**
+   * Put the drawing where it belongs: a layer that is moved as a whole, and scaled as a whole while
+   * one zooms, with nothing laid out or painted anew. When the zooming is over the scale goes into
+   * the drawing itself, for a browser paints a layer that is scaled down again and again in a pan.
+   */
+  #place({ scale, x, y }) {
+    clearTimeout(this.settling);
+    this.baked ??= this.#bake(scale);
+    const rest = scale === this.baked ? "" : ` scale(${scale / this.baked})`;
+    this.holder.style.transform = `translate3d(${x}px, ${y}px, 0)${rest}`;
+    if (!rest) return;
+    this.settling = setTimeout(() => {
+      this.baked = this.#bake(this.transform.scale);
+      this.#place(this.transform);
+    }, SETTLE);
+  }
+
+  /** Scale the drawing. X6's own scale() would read it back, which lays the page out. */
+  #bake(scale) {
+    this.graph.matrix({ a: scale, b: 0, c: 0, d: scale, e: 0, f: 0 });
+    return scale;
   }
 
   /** Pan so that a node is in view; `readable` zooms in where no word can be read. */
@@ -336,6 +359,7 @@ export class GraphView extends Camera {
   }
 
   dispose() {
+    clearTimeout(this.settling);
     this.observer.disconnect();
     for (const id of [...this.elements.keys()]) elements.delete(this.#cellId("n", id));
     this.graph.dispose();
