@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.components.context import Context
+from app.components.cutting import beginning
 from app.components.errors import NodeError
 from app.components.folders import find_folder
 
@@ -49,7 +50,7 @@ def locate(context: Context, path: str) -> Place:
 
     :raises NodeError: ``file_path_not_valid``, ``file_not_allowed``.
     """
-    shown = path if len(path) <= 200 else f"{path[:200]}…"
+    shown = beginning(context, path, 200)
     inner, folder, writable = path, context.scratch, True
     if path.startswith("/"):
         found = find_folder(context.folders, path)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from app.components.context import Context
+from app.components.cutting import beginning
 from app.components.declaration import Component, ComponentConfig, field
 from app.components.examples import Example
 from app.components.ports import Port, PortType
@@ -59,8 +60,7 @@ class Log(Component):
         text = context.config.message
         if not text and "data" in context.inputs:
             text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-            if len(text) > _DATA_AS_TEXT:
-                text = text[:_DATA_AS_TEXT] + "…"
+            text = beginning(context, text, _DATA_AS_TEXT)
         write = getattr(context.log, context.config.level)
         write(text, data)
         return {}

@@ -35,7 +35,6 @@ _ROWS: Final = frozenset({ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_OK})
 _COPIES: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 #: SQLSTATE classes after which trying again may help: connection, resources, shutdown, conflicts.
 _PASSING: Final = ("08", "53", "57P", "40")
-_WORDS: Final = 300
 _REFUSALS: Final = (
     (
         "authentication failed|no pg_hba.conf entry|role .* does not exist|no password supplied",
@@ -265,7 +264,7 @@ def _failed(result: Any, statement: Statement | None) -> NodeError:
         )
     if not state:
         return _lost()
-    words = _text(result.error_field(DiagnosticField.MESSAGE_PRIMARY))[:_WORDS].rstrip(".")
+    words = _text(result.error_field(DiagnosticField.MESSAGE_PRIMARY)).rstrip(".")
     position = _text(result.error_field(DiagnosticField.STATEMENT_POSITION))
     where = ""
     if statement is not None and position.isdecimal():

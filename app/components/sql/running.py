@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from app.components.context import Context
+from app.components.cutting import beginning
 from app.components.deadline import Deadline
 from app.components.errors import NodeError
 from app.components.sql.address import Address, read_address, typed_address
@@ -19,6 +20,7 @@ from app.components.sql.statement import Statement, read_statement
 from app.components.sql.values import Rows
 from app.providers.errors import EgressError
 
+_LONGEST: Final = 400
 _BUNDLES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 #: What the guard says names host and port; of a secret address nothing is named.
 _UNNAMED: Final = {
@@ -34,6 +36,15 @@ def perform(context: Context) -> dict[str, Any]:
 
     :raises NodeError: it can't be read, the database can't be opened, or refused it.
     """
+    try:
+        return _perform(context)
+    except NodeError as error:
+        # Databases quote values of any length.
+        error.message = beginning(context, error.message, _LONGEST)
+        raise
+
+
+def _perform(context: Context) -> dict[str, Any]:
     config = context.config
     sqlite = config.connection == "sqlite"
     statement = read_statement(config.query, "sqlite" if sqlite else "postgresql")

@@ -157,6 +157,6 @@ def _failed(error: sqlite3.Error) -> NodeError:
             "or a value has more than 16 MiB. Make it do less.",
         )
     return NodeError(
-        "sql_failed", f"The database refused the statement: {str(error)[:300].rstrip('.')}.",
+        "sql_failed", f"The database refused the statement: {str(error).rstrip('.')}.",
         retryable=code in _BUSY,
     )

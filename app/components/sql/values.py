@@ -36,7 +36,7 @@ class Rows:
             if column in columns[: number - 1]:
                 raise NodeError(
                     "sql_column_twice",
-                    f"Column {number} of the result has the name of another one ({column[:60]}). "
+                    f"Column {number} of the result has the name of another one ({column}). "
                     "Give it another one with AS.",
                 )
         self.columns = list(columns)

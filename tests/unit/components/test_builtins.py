@@ -53,6 +53,14 @@ def test_log_without_message_writes_the_data_as_text() -> None:
     assert testing.run(LOG).lines[0].text == ""
 
 
+def test_a_cut_shows_no_part_of_a_secret() -> None:
+    """Masked afterwards, the beginning of a value that the cut goes through would stay."""
+    for before in (1_979, 1_995, 4_000):
+        text = "x" * before + CANARY
+        (line,) = testing.run(LOG, wires={"data": text}, secrets={"other": CANARY}).lines
+        assert "CAN" not in line.text
+
+
 @pytest.mark.parametrize(
     ("template", "values", "text"),
     [

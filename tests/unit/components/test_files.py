@@ -43,6 +43,14 @@ def code(result: testing.Result) -> str:
     return result.error.code
 
 
+def test_a_path_is_cut_beside_no_secret(box: Path) -> None:
+    """Masked afterwards, the beginning of a value that the cut goes through would stay."""
+    path = f"/{'x' * 195}{CANARY}"
+    result = testing.run(READ, {}, wires={"path": path}, secrets={"other": CANARY})
+    assert result.error is not None
+    assert "CAN" not in result.error.message
+
+
 def test_read_text_and_bytes(box: Path) -> None:
     (box / "sub").mkdir()
     (box / "sub" / "a.txt").write_bytes("\ufeffgrüße\n".encode())

@@ -166,6 +166,22 @@ def test_sqlite_s_ways_out_are_shut(tmp_path: Path, query: str) -> None:
     assert run(tmp_path, "select count(*) as n from t").outputs["rows"] == [{"n": 0}]
 
 
+@pytest.mark.parametrize("before", [200, 345, 360, 4_000])
+def test_words_of_a_database_are_cut_beside_no_secret(tmp_path: Path, before: int) -> None:
+    """Masked afterwards, the beginning of a value that the cut goes through would stay."""
+    for place in ("json_extract('{}', :v)", "1 as a, 2 as a"):
+        name = "x" * before + CANARY
+        query = f"select {place}".replace("as a", f'as "{name}"')
+        result = testing.run(
+            SQL, {"connection": "sqlite", "query": query,
+                  "parameters": {"v": name} if ":v" in query else {}},
+            scratch=tmp_path, secrets={"password": CANARY},
+        )
+        assert result.error is not None
+        assert CANARY in result.error.message or "CAN" not in result.error.message
+        assert len(result.error.message) < 500
+
+
 def test_sqlite_reads_only_unless_told_and_undoes_what_failed(tmp_path: Path) -> None:
     run(tmp_path, "create table t (id integer primary key)")
     assert code(run(tmp_path, "insert into t values (1)", access="read")) == "sql_read_only"
