@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from app.components.context import Context
 from app.components.errors import NodeError
@@ -182,6 +182,9 @@ class Credentials:
                 "secret_not_usable",
                 "The secret wired into proxy_credentials has to be user:password.",
             )
+        if len(password.strip()) >= 4:
+            # What the masker knows is the pair; a proxy may tell the password back alone.
+            self._context.derive(password, "proxy_credentials")
         return Proxy(target, self._basic(user, password, "proxy_credentials"))
 
     def _line(self, port: str, origin: str) -> str:
@@ -211,9 +214,9 @@ class Credentials:
         return f"Basic {encoded}"
 
     def inside(self, text: str) -> bool:
-        """Say whether a text, such as a redirect's URL, holds one of the opened values."""
-        return any(
-            form in text
-            for value in self._opened
-            for form in (value, quote(value, safe=""), quote_plus(value), quote(value))
-        )
+        """Say whether a text, such as a redirect's URL, holds one of the opened values.
+
+        However it is percent-encoded: servers write %2f as well as %2F, and more than they must.
+        """
+        read = (text, unquote(text), unquote_plus(text))
+        return any(value in one for value in self._opened for one in read)

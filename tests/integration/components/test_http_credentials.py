@@ -59,6 +59,18 @@ def test_a_key_in_the_query(server: Server, other: Server) -> None:
     assert len(other.seen) == 1
 
 
+@pytest.mark.parametrize("spelled", ["%2f%2bx", "%2F%2Bx", "/%2bx", "%2f%2b%78"])
+def test_a_redirect_takes_no_secret_however_it_is_encoded(
+    server: Server, other: Server, spelled: str
+) -> None:
+    server.routes["/a"] = redirect(other.url(f"/b?t={CANARY}{spelled}"))
+    result = testing.run(
+        HTTP, {"url": server.url("/a")}, secrets={"bearer_token": f"{CANARY}/+x"}
+    )
+    assert code(result) == "redirect_carries_secret"
+    assert other.seen == []
+
+
 # -- AWS -----------------------------------------------------------------------------------
 
 

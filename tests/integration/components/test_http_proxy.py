@@ -21,7 +21,7 @@ import pytest
 from app.components.registry import registry
 from app.providers.egress import EgressGuard, EgressPolicy, Own
 from app.sdk import testing
-from tests.support.http_servers import Authority, Server
+from tests.support.http_servers import Authority, Server, reply
 
 HTTP = registry().get("http.request")
 CANARY = f"CANARY-{secrets.token_hex(12)}"
@@ -184,6 +184,13 @@ def test_the_proxy_s_own_credentials(
     bound = testing.make_secret(pair, allowed_hosts=["elsewhere.example"])
     assert code(testing.run(HTTP, config, secrets={"proxy_credentials": bound})) == (
         "secret_host_denied")
+
+
+def test_a_proxy_s_password_is_known_alone(server: Server, proxy: Proxy) -> None:
+    server.routes["/a"] = lambda handler, _: reply(handler, CANARY.encode())
+    result = testing.run(HTTP, {"url": server.url("/a"), "proxy": proxy.url},
+                         secrets={"proxy_credentials": f"ann:{CANARY}"})
+    assert result.leaks == ("output body",)
 
 
 def test_the_guard_looks_at_both_ends(server: Server, other: Server, proxy: Proxy) -> None:
