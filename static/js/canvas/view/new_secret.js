@@ -4,6 +4,7 @@
 // Hooks: dialog[data-new-secret], #new-secret-name, #new-secret-value, button[data-act="save-secret"].
 
 import { announce } from "./announce.js";
+import { field } from "./ask.js";
 import { h, icon, replace } from "./dom.js";
 
 const SCOPES = "Letters, digits, dot, dash, underscore and slash. Flows refer to it by this name.";
@@ -70,14 +71,4 @@ export function bindNewSecret(dialog, api, secrets) {
     dialog.showModal();
     (suggested ? value : name).focus();
   });
-}
-
-function field(id, label, control, help = "") {
-  return h(
-    "div",
-    { class: "field" },
-    h("div", { class: "field__label" }, h("label", { for: id }, label)),
-    control,
-    help ? h("p", { class: "field__help", id: `${id}-help` }, help) : null,
-  );
 }

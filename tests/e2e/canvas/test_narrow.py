@@ -1,0 +1,66 @@
+"""Narrow pages and people who want no motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.canvas import Canvas, chain
+
+
+@pytest.fixture
+def narrow(canvas: Canvas) -> Iterator[Canvas]:
+    """The canvas of a chain; the page is wide again afterwards."""
+    canvas.draw(chain())
+    yield canvas
+    canvas.page.emulate_media(reduced_motion="no-preference")
+    canvas.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_at_900_px_panels_come_when_asked_for(narrow: Canvas) -> None:
+    narrow.page.set_viewport_size({"width": 900, "height": 800})
+    palette = narrow.page.locator(".palette")
+    expect(palette).to_be_hidden()
+    narrow.page.get_by_test_id("add-node").click()
+    expect(palette).to_be_visible()
+    narrow.press("Escape")
+    narrow.page.mouse.click(*narrow.at(420, 60))
+    narrow.press("f")
+    narrow.open_node("log")
+    narrow.press("Escape")
+    expect(narrow.page.get_by_test_id("inspector")).to_be_hidden()
+
+
+def test_at_760_px_one_looks_and_runs(narrow: Canvas) -> None:
+    narrow.page.set_viewport_size({"width": 740, "height": 800})
+    before = narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"]
+    narrow.focus()
+    narrow.press("f", "n")
+    expect(narrow.page.get_by_test_id("quick-add")).to_be_hidden()
+    x, y = narrow.centre(narrow.node("text").locator(".node__name"))
+    narrow.drag((x, y), (x + 60, y + 60))
+    narrow.press("Delete")
+    expect(narrow.page.locator("article.node")).to_have_count(5)
+    expect(narrow.page.get_by_test_id("run")).to_be_enabled()
+    assert narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"] == before
+
+
+def test_nothing_moves_by_itself_where_motion_is_not_wanted(narrow: Canvas) -> None:
+    narrow.page.emulate_media(reduced_motion="reduce")
+    moving = narrow.page.evaluate(
+        """() => {
+          const wire = document.querySelector(".x6-edge");
+          wire.classList.add("is-live");
+          const spin = document.createElement("i");
+          spin.className = "icon spin";
+          document.getElementById("main").append(spin);
+          const names = [wire.querySelector(".wire-hit"), spin]
+            .map((element) => getComputedStyle(element).animationName);
+          spin.remove();
+          wire.classList.remove("is-live");
+          return names;
+        }"""
+    )
+    assert moving == ["none", "none"]
