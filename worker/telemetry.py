@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from app.components.parsing.limits import depth_of
 from app.ids import iso, utcnow
 from worker.client import RuntimeClient
 from worker.errors import LimitReached, RunLost, RuntimeRefused
@@ -28,6 +29,9 @@ TEXT_LIMIT: Final = 65_536
 DATA_LIMIT: Final = 65_536
 """Bytes of one event's data as JSON; more is shown as a preview."""
 PREVIEW: Final = 8_192
+DEEPEST: Final = 90
+"""Levels of one output; what is nested deeper is shown as a preview. An event has a few around
+it, the server takes 100, and neither pages nor its JSON could show very many."""
 SEND_PATIENCE: Final = 10.0
 FINISH_PATIENCE: Final = 30.0
 REFUSED: Final = "<withheld: the server couldn't store this event>"
@@ -151,8 +155,9 @@ class Telemetry:
         masked = found.value
         if found.masks and isinstance(masked, dict) and isinstance(masked.get("problem"), dict):
             _name_masks(masked["problem"], found.masks, ("problem", "message"))
-        size = len(_json(masked))
-        if size <= DATA_LIMIT:
+        text = _json(masked)
+        size = len(text)
+        if size <= DATA_LIMIT and not _is_deep(masked, text, DEEPEST + 5):
             return masked, size
         if isinstance(masked, dict):
             # Places in outputs that are shortened here would lead nowhere.
@@ -350,9 +355,14 @@ def shorten(value: Any) -> Any:
     It was masked whole, so a cut can't uncover anything.
     """
     text = value if isinstance(value, str) else _json(value)
-    if len(text) <= PREVIEW:
+    if len(text) <= PREVIEW and not _is_deep(value, text, DEEPEST):
         return value
     return {"preview": text[:PREVIEW], "characters": len(text), "truncated": True}
+
+
+def _is_deep(value: Any, text: str, levels: int) -> bool:
+    """Say whether a value, whose JSON is ``text``, is nested deeper than so many levels."""
+    return text.count("[") + text.count("{") > levels and depth_of(value) > levels
 
 
 def shorten_masked(masked: MaskedObject) -> tuple[Any, list[PathMask]]:

@@ -11,6 +11,7 @@ from sqlalchemy import Table, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.components.parsing.limits import DEPTH, depth_of
 from app.errors import Invalid, TooLarge
 from app.ids import utcnow
 from app.prepared import Prepared
@@ -113,7 +114,10 @@ def _measure(run: Run, fresh: Sequence[Mapping[str, Any]]) -> None:
     """
     size = 0
     for row in fresh:
-        text, data = len(row["text"]), len(json.dumps([row["data"], row["masks"]]))
+        written = json.dumps([row["data"], row["masks"]])
+        text, data = len(row["text"]), len(written)
+        if written.count("[") + written.count("{") > DEPTH and depth_of(row["data"]) > DEPTH:
+            raise _invalid(f"“data” is nested deeper than {DEPTH} levels, which no page shows")
         if text > MAX_TEXT or data > MAX_DATA:
             raise TooLarge("run_too_large", "An event is larger than any that is stored.")
         size += text + data
@@ -223,7 +227,7 @@ def _are_places(found: object) -> bool:
     return isinstance(found, list) and all(
         isinstance(one, dict)
         and type(one.get("offset")) is int
-        and isinstance(one.get("secret"), str)
+        and _names_secret(one)
         and isinstance(one.get("path"), list)
         and all(type(step) in (int, str) for step in one["path"])
         for one in found
@@ -250,7 +254,13 @@ def _is_mask(mask: object, length: int) -> bool:
         isinstance(mask, dict)
         and type(mask.get("offset")) is int
         and 0 <= mask["offset"] <= length
+        and _names_secret(mask)
     )
+
+
+def _names_secret(mask: Mapping[str, Any]) -> bool:
+    version = mask.get("version")
+    return isinstance(mask.get("secret"), str) and (version is None or type(version) is int)
 
 
 def _time(text: object) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -95,7 +96,9 @@ def test_a_gap_is_refused_and_nothing_stored(
      {"type": {}}, {"level": "fatal"}, {"level": ["info"]}, {"level": None}, {"node": 7},
      {"node": "x" * 129}, {"node": "a\nb"}, {"type": "node"}, {"text": None}, {"text": ["a"]},
      {"data": None}, {"data": []}, {"masks": {}}, {"masks": ["x"]}, {"masks": [{"offset": -1}]},
-     {"masks": [{"offset": "0"}]}, {"masks": [{"offset": 99}]}, {"at": None}, {"at": "yesterday"},
+     {"masks": [{"offset": "0"}]}, {"masks": [{"offset": 99}]}, {"masks": [{"offset": 0}]},
+     {"masks": [{"offset": 0, "secret": 7}]}, {"data": {"deep": json.loads("[" * 200 + "]" * 200)}},
+     {"masks": [{"offset": 0, "secret": "s", "version": "1"}]}, {"at": None}, {"at": "yesterday"},
      {"at": 5}, {"at": "0001-01-01T00:00:00+23:00"}, {"at": "9999-12-31T23:59:59-23:00"},
      {"type": "node", "node": "log", "data": {"state": ["running"]}},
      {"type": "node", "node": "log", "data": {"state": "failed", "problem": "text"}},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from app.components.parsing.limits import depth_of
 from worker.errors import LimitReached, RunLost, RuntimeRefused, RuntimeUnreachable
 from worker.masking import Masker
 from worker.telemetry import PREVIEW, Limits, Telemetry, shorten, shorten_masked
@@ -179,6 +181,15 @@ def test_long_texts_and_data_are_shown_from_their_beginning() -> None:
 def test_shorten_keeps_what_is_short() -> None:
     assert shorten({"a": [1]}) == {"a": [1]}
     assert shorten("x" * 9_000)["characters"] == 9_000
+
+
+def test_what_is_nested_very_deeply_is_shown_as_text() -> None:
+    """Any service may answer so, and the page of the run has to open."""
+    deep: Any = json.loads("[" * 400 + "7" + "]" * 400)
+    assert shorten(deep)["preview"] == "[" * 400 + "7" + "]" * 400
+    shown, _ = shorten_masked(Masker().mask_object({"a": json.loads("[" * 89 + "]" * 89)}))
+    assert depth_of(shown) == 90
+    assert depth_of(shorten_masked(Masker().mask_object([deep]))[0]) == 1
 
 
 def test_masks_of_a_shortened_output_lead_somewhere() -> None:
