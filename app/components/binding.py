@@ -124,7 +124,8 @@ def convert(value: Any, kind: PortType, where: str) -> Any:
         fits = isinstance(value, str)
     elif kind is PortType.NUMBER:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = fits and math.isfinite(value)
+        # A whole number may be larger than any float, which isfinite makes of it.
+        fits = fits and (isinstance(value, int) or math.isfinite(value))
     elif kind is PortType.BOOLEAN:
         fits = isinstance(value, bool)
     elif kind is PortType.LIST:

@@ -132,6 +132,7 @@ def test_what_was_masked_or_cut_is_no_input(workshop: Workshop, flow: FlowView) 
         ("call", {"start": 1}, "inputs_invalid", "input_unknown"),
         ("call", {"nothing": 1}, "inputs_invalid", "input_unknown"),
         ("call", {"url": {"a": 1}, "body": ""}, "inputs_invalid", "value_mismatch"),
+        ("call", {"timeout": 10**400, "nothing": 1}, "inputs_invalid", "input_unknown"),
         ("call", {"url": "x" * 300_000, "body": ""}, "inputs_too_large", None),
         ("start", {"nothing": 1}, "inputs_invalid", "input_unknown"),
         ("start", None, "inputs_invalid", "input_missing"),
