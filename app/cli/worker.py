@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from app.cli.children import RunAs, execute
 from app.cli.prepare import DEFAULT, worker_key_file
+from app.components import folders
 from app.config import Config
 from app.errors import ConfigError
 from app.providers.managers.machine import is_granted
@@ -69,11 +70,17 @@ class LocalWorker:
                 **{name: os.environ[name] for name in RUN_LIMITS if name in os.environ},
                 **self._queue(),
                 "TACIT_EGRESS_REFUSED": " ".join(own_listeners(self._config)),
-                "TACIT_FILE_CLOSED": ":".join(map(str, own_files(self._config, self._place))),
-            },
+            }
+            | self._closed(),
             scratch,
             self._user,
         )
+
+    def _closed(self) -> dict[str, str]:
+        """Name what no listed folder may hold; where none is listed, the worker needn't know."""
+        if not os.environ.get(folders.VARIABLE):
+            return {}
+        return {folders.CLOSED: ":".join(map(str, own_files(self._config, self._place)))}
 
     def _queue(self) -> dict[str, str]:
         """Name the queue; of the default environment's worker TACIT_QUEUE may say otherwise."""
@@ -158,7 +165,7 @@ def settings_of_a_remote_worker(environ: Mapping[str, str]) -> dict[str, str]:
     )
     settings = {name: environ[name] for name in (*needed, *optional) if environ.get(name)}
     home = Path(environ.get("TACIT_HOME") or "~/.local/share/tacit").expanduser().absolute()
-    settings["TACIT_FILE_CLOSED"] = str(home)
+    settings[folders.CLOSED] = str(home)
     return machine_settings(environ) | settings
 
 
