@@ -15,6 +15,7 @@ from app.accounts.environments import get_environment
 from app.accounts.freeze import refuse_frozen
 from app.accounts.scopes import Scope
 from app.audit import Action
+from app.components.parsing.limits import DEPTH, depth_of
 from app.components.problems import Problem
 from app.components.registry import registry
 from app.errors import Invalid, Locked
@@ -125,9 +126,17 @@ def accept(
     Under the flow's rule it may end at once as ``skipped``, or be held back.
 
     :param trigger: what started it, for the run's page: ``kind`` and ``by`` at least.
+    :raises Invalid: ``inputs_too_deep``: neither pages nor the API's JSON could show them.
     :raises Throttled: ``too_many_queued_runs``.
     """
     flow, version = start.flow, start.version
+    if depth_of(inputs) > DEPTH:
+        raise Invalid(
+            "inputs_too_deep",
+            f"The run's inputs are nested deeper than {DEPTH} levels. Send them flatter, or as "
+            "text that the flow parses.",
+            field="inputs",
+        )
     refuse_full(session, flow.environment_id)
     run = Run(
         environment_id=flow.environment_id, flow_id=flow.id, flow_version_id=version.id,

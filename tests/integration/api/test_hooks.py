@@ -206,6 +206,7 @@ def test_guesses_are_counted_before_anything_is_decrypted(hook: Hook, db: Databa
     ("body", "status", "code"),
     [(b"[1]", 422, "body_not_object"), (b"{", 400, "malformed_json"),
      (b'{"a": 1, "a": 2}', 400, "malformed_json"),
+     (b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}", 422, "inputs_too_deep"),
      (json.dumps({"a": "x" * 70_000}).encode(), 413, "delivery_too_large")],
 )
 def test_a_signed_body_that_cant_be_taken(

@@ -84,6 +84,12 @@ def test_what_can_not_run_makes_no_run(workshop: Workshop) -> None:
     with pytest.raises(Invalid) as caught:
         workshop.run(workshop.flow(), inputs={"a": "x" * 300_000})
     assert (caught.value.code, caught.value.field) == ("inputs_too_large", "inputs")
+    deep: object = "x"
+    for _ in range(200):
+        deep = [deep]
+    with pytest.raises(Invalid) as caught:
+        workshop.run(workshop.flow(), inputs={"a": deep})
+    assert (caught.value.code, caught.value.field) == ("inputs_too_deep", "inputs")
     for version in ("active", 1, 99):
         with pytest.raises(NotFound) as missing:
             workshop.run(empty, version=version)
