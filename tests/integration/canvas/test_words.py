@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.components.ports import DONE, START, Port, check_edge
+from app.components.ports import DONE, START, Port, PortType, check_edge
 from app.components.registry import registry
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,9 +22,9 @@ def _ports() -> tuple[list[tuple[str, Port]], list[tuple[str, Port]]]:
     outputs: list[tuple[str, Port]] = []
     inputs: list[tuple[str, Port]] = []
     for component in registry():
-        outputs += [(component.name, port) for port in (*component.outputs, DONE)]
-        inputs += [(component.name, port) for port in (*component.input_ports().values(), START)]
-    return outputs, list(dict.fromkeys(inputs))
+        outputs += [(component.name, port) for port in component.output_ports().values()]
+        inputs += [(component.name, port) for port in component.input_ports().values()]
+    return outputs, inputs
 
 
 def _case(source: tuple[str, Port], target: tuple[str, Port]) -> dict[str, Any]:
@@ -61,3 +61,13 @@ def test_every_pair_of_ports_gets_the_same_words() -> None:
             "message": problem.message if problem else "",
         }
         assert said == expected, (source, target)
+
+
+def test_order_ports_are_alike_everywhere() -> None:
+    for component in registry():
+        assert component.input_ports()["start"] is START
+        assert component.output_ports()["done"] is DONE
+        ways = [p for p in component.output_ports().values() if p.type is PortType.ORDER]
+        # A Condition has a way for each outcome beside the one that all have.
+        assert DONE in ways
+        assert len(ways) == 1 or component.name == "control.condition"
