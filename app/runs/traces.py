@@ -2,7 +2,7 @@
 
 They are made of what is stored of a run once it has ended, so whatever a trace says was masked in
 the worker before it came here, and no worker needs a second door
-(docs/adr/0004-traces-of-ended-runs.md).
+(docs/adr/0006-traces-of-ended-runs.md).
 Nothing is sent where ``TACIT_OTLP_ENDPOINT`` isn't set; the libraries are loaded then only.
 """
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from app.accounts.scopes import Scope
 from app.cli.drill.flows import Canaries
@@ -27,6 +28,7 @@ from app.components.registry import registry
 from tests.support import api_table, recipes
 from tests.support.blabbing import FAILURES, Blabbing, blabbing
 from tests.support.hunt import Hunt
+from tests.support.otlp import receiver
 from tests.support.running import ADMIN, ADMIN_PASSWORD, TACIT, Running, tacit_up
 
 MADE = Canaries.make()
@@ -46,6 +48,7 @@ class House:
     program: httpx.Client
     person: httpx.Client
     service: Blabbing
+    traces: list[ExportTraceServiceRequest]
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         answer = self.program.request(method, f"/api/v1{path}", json=body)
@@ -59,8 +62,9 @@ class House:
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    with blabbing() as service, tacit_up(
+    with blabbing() as service, receiver() as (collector, traces), tacit_up(
         TACIT_ADMIN_EMAIL=ADMIN, TACIT_ADMIN_PASSWORD=ADMIN_PASSWORD, TACIT_LOG_LEVEL="DEBUG",
+        TACIT_OTLP_ENDPOINT=collector,
     ) as running:
         scopes = [part for scope in SCOPES for part in ("--scope", str(scope))]
         token = subprocess.run(
@@ -75,7 +79,7 @@ def house() -> Iterator[House]:
                          headers={"Origin": running.url}) as person,
         ):
             sign_in(person)
-            yield House(running, program, person, service)
+            yield House(running, program, person, service, traces)
 
 
 def sign_in(person: httpx.Client) -> None:
@@ -198,6 +202,8 @@ def look_everywhere(house: House, runs: dict[str, str], hunt: Hunt) -> None:
     hunt.sqlite(running.home / "tacit.db")
     hunt.files("log files", running.home / "logs")
     hunt.search("printed", running.said)
+    for sent in list(house.traces):
+        hunt.search("traces", sent.SerializeToString())
 
 
 def addresses(path: str, ids: dict[str, list[str]]) -> Iterator[str]:
@@ -223,6 +229,6 @@ def test_s19_canaries_are_nowhere_and_the_hunt_can_see(
     found = {hit.place for hit in control.hits}
     assert {"database rows", "database file", "responses", "HTML", "home after stop"} <= found
     for place in ("database file-wal", "valkey memory", "valkey RDB", "log files", "metrics",
-                  "process cmdline", "process environ", "response headers", "printed"):
+                  "process cmdline", "process environ", "response headers", "printed", "traces"):
         assert hunt.searched[place], f"nothing was seen of: {place}"
     assert hunt.hits == [], hunt.table()
