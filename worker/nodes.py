@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.components.binding import bind, convert
+from app.components.binding import bind
 from app.components.declaration import Component
 from app.components.errors import NodeCancelled, NodeError
-from app.components.ports import Port, PortType
+from app.components.ports import PortType
 from app.components.problems import Problem
 from app.components.secret import Secret
 from app.flows.graph import Node
@@ -24,11 +23,10 @@ from worker.external import External
 from worker.limits import find_limit
 from worker.plan import Plan, Step, Task
 from worker.telemetry import shorten_masked
+from worker.values import check_outputs, gather
 
 NodeState = Literal["running", "succeeded", "failed", "skipped", "cancelled"]
-_DEPTH = 500
 _NOTHING: Mapping[str, Any] = {}
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,6 @@ class NodeResult:
     retryable: bool = False
     reason: str = ""
     leaks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    fields: dict[str, Any]
-    plain: dict[str, Any]
-    secrets: dict[str, Secret]
 
 
 class NodeRunner:
@@ -91,7 +82,7 @@ class NodeRunner:
                     "isn't installed on this worker.",
                 )
             returned = self._call(step.component, step, task, cancelled)
-            outputs = self._checked(step, step.component, returned)
+            outputs = check_outputs(step, step.component, returned, self._limit)
             leaks = self._shown(step, outputs)[2] if self._scope.leaks_fail else 0
             if leaks:
                 # Nothing of it is kept, and nothing that comes after gets it.
@@ -241,7 +232,8 @@ class NodeRunner:
     def _call(
         self, component: Component, step: Step, task: Task, cancelled: AttemptCancellation
     ) -> Mapping[str, Any]:
-        inputs = self._gather(component, step)
+        given = self._scope.values.get(task.node, _NOTHING)
+        inputs = gather(component, step, self._outputs, given)
         context = NodeContext(
             self._scope, task.node, config=bind(component, step.node.config, inputs.fields),
             inputs=inputs.plain, secrets=inputs.secrets, attempt=task.attempt, cancelled=cancelled,
@@ -250,101 +242,6 @@ class NodeRunner:
         outputs = component.run(context)
         cancelled.raise_if_set()
         return outputs
-
-    def _gather(self, component: Component, step: Step) -> _Inputs:
-        label = step.label
-        shape, fields = component.shape(step.node.config), component.fields()
-        ports = shape.into
-        found = _Inputs({}, {}, {})
-        for edge in step.into:
-            port = ports.get(edge.target.port)
-            if port is None:
-                raise NodeError("port_missing", f"{label} has no input {edge.target.port}.")
-            if port.type is PortType.ORDER:
-                continue
-            where = f"{label}.{port.name}"
-            came = self._outputs.get(edge.source.node, _NOTHING)
-            if edge.source.port not in came:
-                continue  # left out, which only a node that joins branches gets to see
-            value = came[edge.source.port]
-            if port.type is PortType.SECRET:
-                if not isinstance(value, Secret):
-                    raise NodeError(
-                        "plain_into_secret",
-                        f"{where} takes secrets only, and got plain data. Use Secret Fetch.",
-                    )
-                if value.structured and not port.structured:
-                    raise NodeError(
-                        "secret_not_text",
-                        f"{where} takes a plain secret, and {value.names} is a JSON one. Use "
-                        "Secret Field, or set its output format to raw.",
-                    )
-                found.secrets[port.name] = value
-                continue
-            if isinstance(value, Secret):
-                raise NodeError(
-                    "secret_into_plain",
-                    f"{where} takes no secrets. Remove the wire from {value.names}.",
-                )
-            _take(found, port, port.name in fields, value, where)
-        for name, value in self._scope.values.get(step.node.id, _NOTHING).items():
-            port = ports.get(name)
-            if port is None or port.type in (PortType.SECRET, PortType.ORDER):
-                continue
-            several = value if port.multiple and isinstance(value, list) else [value]
-            for each in several:
-                _take(found, port, name in fields, each, f"{label}.{name}")
-        for port in shape.inputs:
-            if port.required and port.name not in found.plain and port.name not in found.secrets:
-                raise NodeError("required_input_missing", f"{label} needs {port.label}. Wire it.")
-        return found
-
-    def _checked(
-        self, step: Step, component: Component, outputs: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Return the outputs of declared ports, each of the kind its port says.
-
-        :raises NodeError: a secret on a plain port or the other way round, or no JSON, or too
-            much of it.
-        """
-        kept: dict[str, Any] = {}
-        label = step.label
-        for port in component.shape(step.node.config).outputs:
-            if port.name not in outputs:
-                continue
-            value = outputs[port.name]
-            where = f"{label}.{port.name}"
-            if port.type is PortType.ORDER:
-                value = None
-            elif port.type is PortType.SECRET:
-                if not isinstance(value, Secret):
-                    raise NodeError(
-                        "plain_on_secret_output",
-                        f"{where} is a secret output, and the component put plain data on it.",
-                    )
-            elif _holds_secret(value):
-                raise NodeError(
-                    "secret_on_plain_output",
-                    f"The component put a secret on {where}, which isn't a secret output.",
-                )
-            else:
-                self._measure(where, value)
-            kept[port.name] = value
-        return kept
-
-    def _measure(self, where: str, value: Any) -> None:
-        try:
-            size = len(_encode(value).encode("utf-8", "replace"))
-        except (TypeError, ValueError, RecursionError):
-            raise NodeError(
-                "output_not_json", f"{where} isn't JSON data, so it can't be passed on."
-            ) from None
-        if size > self._limit:
-            raise NodeError(
-                "output_too_large",
-                f"{where} is {size // 1024} KiB long; the limit is {self._limit // 1024} KiB. "
-                "Ask for less, or in pages.",
-            )
 
     def _shown(
         self, step: Step, outputs: Mapping[str, Any]
@@ -391,31 +288,7 @@ class NodeRunner:
         )
 
 
-def _take(found: _Inputs, port: Port, is_field: bool, value: Any, where: str) -> None:
-    if is_field:
-        found.fields[port.name] = value
-    elif port.multiple:
-        found.plain.setdefault(port.name, []).append(convert(value, port.type, where))
-    else:
-        found.plain[port.name] = convert(value, port.type, where)
-
-
 def external_of(component: Component, node: Node) -> External | None:
     """Return the external secret that a node names."""
     named = component.external_secret(node.config) if component.provider else None
     return External(component.provider, named[0]) if named else None
-
-
-def _holds_secret(value: Any) -> bool:
-    """Whether a :class:`Secret` stands anywhere in a structure."""
-    pending = [(value, 0)]
-    while pending:
-        item, depth = pending.pop()
-        if isinstance(item, Secret):
-            return True
-        if depth < _DEPTH:
-            if isinstance(item, Mapping):
-                pending += ((inner, depth + 1) for pair in item.items() for inner in pair)
-            elif isinstance(item, list | tuple | set | frozenset):
-                pending += ((inner, depth + 1) for inner in item)
-    return False

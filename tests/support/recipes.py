@@ -85,7 +85,7 @@ WAYS: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
     ],
     "http.webhook_post": [
         ({"url": "{service}/echo"}, ("signing_secret", "bearer_token")),
-        ({"url": "{service}/echo", "signature": "body"}, ("signing_secret",)),
+        ({"url": "{service}/echo", "signed_part": "body"}, ("signing_secret",)),
         ({"url": "{service}/status/503", "retry_count": 1}, ("bearer_token",)),
     ],
     "slack.post": [

@@ -39,7 +39,7 @@ class WebhookPostConfig(ComponentConfig):
         help="What is sent, as JSON.",
         note="is sent as plain text, so it takes no secrets",
     )
-    signature: Literal["tacit", "body"] = field(
+    signed_part: Literal["tacit", "body"] = field(
         "tacit",
         label="Signature",
         kind="select",
@@ -166,7 +166,7 @@ def _headers(context: Context, target: Target, content: bytes) -> Headers:
         key = context.reveal("signing_secret", target.origin).encode()
         if not key:
             raise NodeError("secret_not_usable", "The signing secret is empty.")
-        if context.config.signature == "tacit":
+        if context.config.signed_part == "tacit":
             now = str(int(time.time())).encode()
             headers.append(("X-Tacit-Timestamp", now))
             name, message = "X-Tacit-Signature", now + b"." + content

@@ -47,7 +47,7 @@ def test_a_delivery_that_is_signed_as_tacit_checks_it(server: Server) -> None:
 
 
 def test_the_body_alone_as_github_has_it(server: Server) -> None:
-    testing.run(POST, {"url": server.url(), "payload": [1], "signature": "body"},
+    testing.run(POST, {"url": server.url(), "payload": [1], "signed_part": "body"},
                 secrets={"signing_secret": CANARY})
     tag = hmac.new(CANARY.encode(), b"[1]", hashlib.sha256).hexdigest()
     assert server.seen[0].headers["X-Hub-Signature-256"] == f"sha256={tag}"
