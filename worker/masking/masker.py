@@ -116,7 +116,7 @@ def _searched(form: str) -> Iterator[bytes]:
         if not forms.is_weak(bare):
             yield bare.encode("utf-8", "surrogatepass")
             # Found so, a mask would leave the backslashes at its edges.
-            if shown == form and form[-1] != "\\" and form[:2] != "\\\\":
+            if shown == form and "\\" not in (form[0], form[-1]):
                 return
     if len(shown) >= forms.MIN_LENGTH:
         yield shown.encode("utf-8", "surrogatepass")

@@ -392,3 +392,9 @@ def test_a_value_registered_while_streaming_counts_from_then_on() -> None:
     assert stream.feed("late-secret ").text == "late-secret "
     masker.register("late-secret")
     assert stream.feed("late-secret ").text == "*** "
+
+
+@pytest.mark.parametrize("text", ["a {} b", "a \x1b[31m{} b", "a \x07{} b"])
+def test_a_value_that_begins_with_a_backslash_is_gone_whole(text: str) -> None:
+    value = "\\00001234"
+    assert "".join(mask_stream([value], [text.format(value)])) == f"a {MASK} b"
