@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from app.db import Database
 from app.runs.models import Run, RunEnded, RunEvent
@@ -33,6 +33,15 @@ TAKEN: Final = 100
 LOOK_SECONDS: Final = 2.0
 """How many runs that the scheduler ended are taken over at once, and how often at most."""
 _FAILED = frozenset({"failed", "rejected"})
+# Columns, not objects: they are read once, and a run may have thousands.
+_TOLD = (
+    select(
+        RunEvent.seq, RunEvent.at, RunEvent.node, RunEvent.attempt, RunEvent.type, RunEvent.text,
+        RunEvent.data,
+    )
+    .where(RunEvent.run_id == bindparam("of"), RunEvent.type.in_(("node", "span")))
+    .order_by(RunEvent.seq)
+)
 _log = logging.getLogger("tacit.traces")
 
 
@@ -52,8 +61,11 @@ class Span:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def spans_of(run: Run, events: Iterable[RunEvent]) -> list[Span]:
-    """Return a run's spans, the run itself first."""
+def spans_of(run: Run, events: Iterable[Any]) -> list[Span]:
+    """Return a run's spans, the run itself first.
+
+    :param events: rows of its events about nodes and steps, in order.
+    """
     ended = run.finished_at or run.created_at
     spans = [Span("run", None, "run", run.created_at, ended, run.state, {
         "tacit.run": run.id, "tacit.flow": run.flow_id, "tacit.environment": run.environment_id,
@@ -150,11 +162,7 @@ class EndedRuns:
     def _read(self, run_id: str) -> tuple[list[Span], int]:
         with self._db.read() as session:
             run = session.get_one(Run, run_id)
-            events = list(session.scalars(
-                select(RunEvent)
-                .where(RunEvent.run_id == run_id, RunEvent.type.in_(("node", "span")))
-                .order_by(RunEvent.seq)
-            ))
+            events = session.execute(_TOLD, {"of": run_id}).all()
             counts = [event.data.get("prevented_leaks", 0) for event in events]
             return spans_of(run, events), sum(one for one in counts if type(one) is int)
 
