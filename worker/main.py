@@ -12,7 +12,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -23,7 +22,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
-from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -38,6 +36,7 @@ from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
 from worker.limits import ProcessLimits
 from worker.machine import Machine
+from worker.settings import drain_seconds, keep_alive, own_urls, queue_url
 from worker.tokens import Identity, load_identity
 from worker.watch import CANCELLED, LOOK_SECONDS, Signs
 
@@ -47,8 +46,6 @@ OVERTIME_SECONDS: Final = 30.0
 """How long after its deadline a run's process is killed, should it not end by itself."""
 LOST_PATIENCE: Final = 20.0
 STOPPING_PATIENCE: Final = 3.0
-DRAIN_SECONDS: Final = 30.0
-"""How long a run may go on after SIGTERM; then its process is killed and the server told."""
 STOPPED: Final = "worker stopped"
 
 log = logging.getLogger("tacit.worker")
@@ -79,7 +76,7 @@ class Parent:
         url = environ.get("TACIT_RUNTIME_URL") or "https://localhost:8444"
         ca = Path(environ.get("TACIT_CA", ""))
         self._client = RuntimeClient(url, ca)
-        self._redis_url = _queue_url(environ.get("TACIT_REDIS_URL", ""))
+        self._redis_url = queue_url(environ.get("TACIT_REDIS_URL", ""))
         self._queues = environ.get("TACIT_QUEUE", "runs:default").replace(",", " ").split()
         self._scratch = environ.get("TACIT_WORKER_SCRATCH", "")
         self._own_scratch = not self._scratch
@@ -88,7 +85,7 @@ class Parent:
             Path(self._scratch).chmod(0o711)  # runs may have a user of their own
         self._stable = Stable(
             {**environ, "TACIT_RUNTIME_URL": url, "TACIT_WORKER_SCRATCH": self._scratch},
-            _own_urls(environ, url, self._redis_url),
+            own_urls(environ, url, self._redis_url),
         )
         self._machine = Machine(environ, self._key_file)
         self._confinement: Mapping[str, Any] = {}
@@ -97,7 +94,7 @@ class Parent:
         # Said here, where an operator looks.
         ProcessLimits.of(environ)
         read_folders({**environ, "TACIT_WORKER_SCRATCH": self._scratch}, [self._key_file])
-        self._drain_seconds = _drain_seconds(environ.get("TACIT_DRAIN_SECONDS", ""))
+        self._drain_seconds = drain_seconds(environ.get("TACIT_DRAIN_SECONDS", ""))
         self._asked = False
         self._drained: float | None = None  # when a run under way has had its time
         # A signal doesn't end a select: the handler's byte does.
@@ -123,7 +120,7 @@ class Parent:
         threading.Thread(target=self._heartbeats, name="heartbeat", daemon=True).start()
         try:
             with Redis.from_url(
-                self._redis_url, health_check_interval=30, **_keep_alive(self._redis_url)
+                self._redis_url, health_check_interval=30, **keep_alive(self._redis_url)
             ) as connection:
                 worker = RunWorker(
                     self._queues, self._perform, self._kill, self._drain, connection=connection,
@@ -308,23 +305,6 @@ class Parent:
             self._stopping.wait(pause)
 
 
-def _drain_seconds(text: str) -> float:
-    """Return ``TACIT_DRAIN_SECONDS``.
-
-    :raises ConfigError: no number of seconds up to a day.
-    """
-    try:
-        seconds = float(text or DRAIN_SECONDS)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise ConfigError(
-            "setting_invalid",
-            "TACIT_DRAIN_SECONDS has to be a number of seconds from 0 to 86400, such as 30.",
-        )
-    return seconds
-
-
 def _describe(status: int | None, news: Mapping[str, Any]) -> str:
     if news.get("killed"):
         return str(news["killed"])
@@ -334,49 +314,6 @@ def _describe(status: int | None, news: Mapping[str, Any]) -> str:
         return f"killed by signal {-status}"
     refused = news.get("refused")
     return f"exit code {status}" + (f" ({refused})" if refused else "")
-
-
-def _queue_url(url: str) -> str:
-    """Return the queue's URL.
-
-    :raises ConfigError: missing, or a remote server without TLS and password.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ConfigError(
-            "setting_invalid",
-            "TACIT_REDIS_URL has to be a URL such as unix:///run/tacit/queue.sock or "
-            "rediss://:password@queue.example.com:6379/0.",
-        )
-    here = parts.scheme == "unix" or (parts.hostname or "") in ("localhost", "127.0.0.1", "::1")
-    if not here and (parts.scheme != "rediss" or not parts.password):
-        raise ConfigError(
-            "queue_not_safe",
-            "TACIT_REDIS_URL names another host: it needs TLS (rediss://) and a password.",
-        )
-    return url
-
-
-def _keep_alive(url: str) -> dict[str, Any]:
-    """Have a queue that went away without a word be noticed within half a minute.
-
-    A worker waits for jobs on one connection, for minutes: a router that forgot it would let the
-    worker wait for nothing.
-    """
-    if urlsplit(url).scheme == "unix":
-        return {}
-    options = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
-    return {"socket_keepalive": True, "socket_keepalive_options": options}
-
-
-def _own_urls(environ: Mapping[str, str], runtime: str, redis: str) -> tuple[str, ...]:
-    """URLs that no run may connect to, without their credentials."""
-    urls = [runtime, *environ.get("TACIT_EGRESS_REFUSED", "").split()]
-    parts = urlsplit(redis)
-    if parts.hostname:
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        urls.append(f"{parts.scheme}://{host}:{parts.port or 6379}")
-    return tuple(dict.fromkeys(urls))
 
 
 def _version() -> str:

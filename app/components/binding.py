@@ -10,8 +10,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from app.components.declaration import Component, ComponentConfig, ConfigField
+from app.components.declaration import Component
 from app.components.errors import NodeError
+from app.components.fields import ComponentConfig, ConfigField
 from app.components.ports import PortType
 from app.components.problems import Problem
 

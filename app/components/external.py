@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from app.components.context import Context
 from app.components.deadline import Deadline
-from app.components.declaration import Component, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
+from app.components.fields import field
 from app.components.ports import Port, PortType
 from app.components.problems import Remedy
 from app.components.secret import Secret

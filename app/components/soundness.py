@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, get_args
 
-from app.components.declaration import Category, Component, ComponentConfig
+from app.components.declaration import Category, Component
 from app.components.examples import USES, Example, Failure
+from app.components.fields import ComponentConfig
 from app.components.ports import Port
 from app.components.upgrades import Upgrade
 

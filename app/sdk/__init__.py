@@ -7,7 +7,7 @@ secret manager is; import them where ``run`` needs them, so that the server load
 
 from app.components.context import Cancellation, Context, NodeLog
 from app.components.deadline import Deadline
-from app.components.declaration import SDK, Component, ComponentConfig, config_words, field
+from app.components.declaration import SDK, Component
 from app.components.errors import NodeCancelled, NodeError, NodeTimeout
 from app.components.examples import Example, Failure
 from app.components.external import (
@@ -16,6 +16,7 @@ from app.components.external import (
     read_credentials,
     time_limit_field,
 )
+from app.components.fields import ComponentConfig, config_words, field
 from app.components.ports import Port, PortType
 from app.components.problems import Problem, Remedy
 from app.components.secret import Secret

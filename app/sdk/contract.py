@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from app.components.binding import find_config_problems
-from app.components.declaration import Component, ConfigField
+from app.components.declaration import Component
 from app.components.examples import Example
+from app.components.fields import ConfigField
 from app.components.ports import PortType
 from app.components.soundness import find_faults
 from app.sdk import testing

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.components.binding import find_config_problems
-from app.components.declaration import Component, ConfigField
+from app.components.declaration import Component
+from app.components.fields import ConfigField
 from app.components.ports import Port, PortType, accepts
 from tests.support.blabbing import FAILURES
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from app.components.context import Context
-from app.components.declaration import ComponentConfig, field
 from app.components.errors import NodeError
 from app.components.examples import Example
 from app.components.external import (
@@ -14,6 +13,7 @@ from app.components.external import (
     read_credentials,
     time_limit_field,
 )
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:

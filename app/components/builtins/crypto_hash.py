@@ -9,9 +9,10 @@ from typing import Any, Final, Literal
 
 from app.components.builtins.crypto_hmac import ENCODINGS, Encoding, encoded
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 _SLOW: Final = ("argon2id", "scrypt", "pbkdf2")

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 Encoding = Literal["hex", "base64", "base64url"]

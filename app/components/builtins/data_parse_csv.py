@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
+from app.components.fields import ComponentConfig, field
 from app.components.parsing.limits import LOOK, TEXT_CHARACTERS, place
 from app.components.ports import Port, PortType
 

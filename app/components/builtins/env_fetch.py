@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
-from app.components.declaration import ComponentConfig, field
 from app.components.examples import Example
 from app.components.external import (
     ExternalFetch,
     output_format_field,
     time_limit_field,
 )
+from app.components.fields import ComponentConfig, field
 
 if TYPE_CHECKING:
     from app.providers.egress import Stop

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 from app.components.context import Context
 from app.components.cutting import beginning
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.examples import Example
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 _NOTE: Final = "is written to the run log, so it takes no secrets"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.examples import Example
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 

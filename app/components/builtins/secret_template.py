@@ -12,9 +12,10 @@ from urllib.parse import quote
 from pydantic import JsonValue, field_validator
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, config_words, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
+from app.components.fields import ComponentConfig, config_words, field
 from app.components.ports import Port, PortType
 
 _PLACE: Final = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|\s*([^{}|]*?)\s*)?\}\}")

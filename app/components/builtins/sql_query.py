@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.examples import Example, Failure
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 from app.components.shapes import Ports
 

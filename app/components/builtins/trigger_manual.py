@@ -10,8 +10,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, config_words, field
+from app.components.declaration import Component
 from app.components.examples import Example
+from app.components.fields import ComponentConfig, config_words, field
 from app.components.ports import Port, PortType
 
 MAX_INPUTS = 50

@@ -9,8 +9,9 @@ from pydantic import field_validator
 
 from app.components.context import Context
 from app.components.cron import find_zone, is_expression
-from app.components.declaration import Component, ComponentConfig, config_words, field
+from app.components.declaration import Component
 from app.components.examples import Example
+from app.components.fields import ComponentConfig, config_words, field
 from app.components.ports import Port, PortType
 
 

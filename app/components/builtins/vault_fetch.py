@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
-from app.components.declaration import ComponentConfig, field
 from app.components.errors import NodeError
 from app.components.examples import Example
 from app.components.external import (
@@ -15,6 +14,7 @@ from app.components.external import (
     read_credentials,
     time_limit_field,
 )
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:

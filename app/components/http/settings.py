@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, field_validator
 
-from app.components.declaration import ComponentConfig, config_words, field
+from app.components.fields import ComponentConfig, config_words, field
 from app.components.ports import PortType
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 from app.components.registry import BUILTINS, Registry, registry
 from app.errors import NotFound

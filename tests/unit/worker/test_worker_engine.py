@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from app.components.context import Context
-from app.components.declaration import Component, ComponentConfig, field
+from app.components.declaration import Component
 from app.components.errors import NodeError
+from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 from app.components.registry import BUILTINS, Registry
 from app.flows.graph import Edge, End, Graph, Node, parse_graph
