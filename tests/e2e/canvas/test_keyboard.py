@@ -17,6 +17,7 @@ def _add(canvas: Canvas, words: str) -> None:
 def _connect(canvas: Canvas, output: str, target: str) -> None:
     canvas.press("c")
     search = canvas.page.get_by_test_id("connect-search")
+    expect(search).to_be_focused()
     canvas.page.keyboard.type(output)
     canvas.press("Enter")
     expect(search).to_have_value("")
@@ -57,6 +58,7 @@ def test_the_list_says_why_a_port_refuses(canvas: Canvas) -> None:
     canvas.press("c")
     canvas.page.keyboard.type("value")
     canvas.press("Enter")
+    expect(canvas.page.get_by_test_id("connect-search")).to_have_value("")
     canvas.page.keyboard.type("log message")
     row = canvas.page.locator('[data-testid="connect-list"] [data-end="log.message"]')
     expect(row).to_have_attribute("aria-disabled", "true")
@@ -76,11 +78,7 @@ def test_the_outline_edits_as_the_canvas_does(canvas: Canvas) -> None:
     assert canvas.saved()["nodes"][4]["disabled"] is True
     canvas.press("Escape", "o")
     canvas.page.locator('[data-outline="text"]').focus()
-    canvas.press("c")
-    canvas.page.keyboard.type("text")
-    canvas.press("Enter")
-    canvas.page.keyboard.type("log data")
-    canvas.press("Enter")
+    _connect(canvas, "text", "log data")
     assert "text.text>log.data" in canvas.wires()
     canvas.focus()
     canvas.page.locator('[data-outline-wire="e2"]').focus()
