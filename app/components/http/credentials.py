@@ -6,14 +6,14 @@ import base64
 import re
 import ssl
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from app.components.context import Context
 from app.components.errors import NodeError
 from app.components.external import read_credentials
 from app.components.http.addresses import as_line
+from app.components.http.pages import with_parameter
 from app.providers.destinations import Target
 from app.providers.proxies import Proxy, read_proxy
 
@@ -106,13 +106,8 @@ class Credentials:
         """Return the URL as it is sent: with the API key, where the query carries it."""
         if not self._key_in_query or "api_key" not in self._ports:
             return target
-        value = self._line("api_key", target.origin)
-        # The next page's URL may have brought it back.
-        kept = [part for part in target.query.split("&")
-                if part and unquote_plus(part.partition("=")[0]) != self._key_name]
-        # A space as %20: whoever decodes it has the value whole, as the masker knows it.
-        kept.append(f"{quote(self._key_name, safe='')}={quote(value, safe='')}")
-        return replace(target, query="&".join(kept))
+        # In place of what the next page's URL may have brought back.
+        return with_parameter(target, self._key_name, self._line("api_key", target.origin))
 
     def body(self, origin: str) -> bytes:
         """Open the secret body for one origin."""

@@ -15,7 +15,7 @@ from app.components.errors import NodeError
 from app.components.http import pages
 from app.components.http.credentials import FRAMING, TOKEN, Credentials, Headers
 from app.components.http.reading import as_json, as_text, read_body
-from app.components.http.retrying import again_after_failure, again_after_status, pause_before
+from app.components.http.retrying import Failure, again_after_status, tried
 from app.components.http.settings import HttpRequestConfig, read_statuses
 from app.components.http.writing import write_body
 from app.providers.calls import send
@@ -177,36 +177,34 @@ class _Exchange:
 
         :param limit: most bytes of the answer; ``left``: what all pages have left, for the words.
         """
-        config, attempt = self._config, 0
-        while True:
-            attempt += 1
-            last = attempt > config.retry_count
-            pause: float | None = None
+        def once() -> _Reply:
             try:
-                reply = self._exchanged(call, limit)
-            except (EgressError, NodeError) as error:
+                return self._exchanged(call, limit)
+            except NodeError as error:
                 if left is not None and limit == left and error.code == "answer_too_large":
                     raise NodeError(
                         "pages_too_large",
-                        f"The pages together are longer than {config.max_total_kib} KiB. Ask for "
-                        "less, or raise the limit of all pages.",
+                        f"The pages together are longer than {self._config.max_total_kib} KiB. "
+                        "Ask for less, or raise the limit of all pages.",
                     ) from None
-                if last or not again_after_failure(call.method, error.code, error.retryable):
-                    raise
-                why, pause = f"failed ({error.code})", pause_before(attempt, "") or 0.0
-            else:
-                why = f"was answered with {reply.status}"
-                if not last and again_after_status(call.method, reply.status):
-                    pause = pause_before(attempt, reply.headers.get("retry-after", ""))
-                if pause is None:
-                    self._check_status(reply)
-                    return reply
-            self._context.log.info(
-                f"{call.method} {call.target.authority} {why}; again in {pause:.1f} s "
-                f"({attempt} of {config.retry_count})."
+                raise
+
+        def later(reply: _Reply) -> str | None:
+            again = again_after_status(call.method, reply.status)
+            return str(reply.headers.get("retry-after", "")) if again else None
+
+        def told(outcome: _Reply | Failure) -> str:
+            why = (
+                f"was answered with {outcome.status}" if isinstance(outcome, _Reply)
+                else f"failed ({outcome.code})"
             )
-            self._context.cancelled.wait(pause)
-            self._context.cancelled.raise_if_set()
+            return f"{call.method} {call.target.authority} {why}"
+
+        reply = tried(
+            self._context, call.method, self._config.retry_count, once, later=later, told=told
+        )
+        self._check_status(reply)
+        return reply
 
     def _check_status(self, reply: _Reply) -> None:
         """Fail on an answer that the node's settings call a failure.

@@ -69,7 +69,10 @@ def _links(headers: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
 
 
 def with_parameter(target: Target, name: str, value: str) -> Target:
-    """Return the URL with one query parameter set, in place of what it had."""
+    """Return the URL with one query parameter set, in place of what it had.
+
+    A space is written as %20: whoever decodes it has the value whole, as the masker knows it.
+    """
     kept = [part for part in target.query.split("&")
             if part and unquote_plus(part.partition("=")[0]) != name]
     kept.append(f"{quote(name, safe='')}={quote(value, safe='')}")

@@ -10,7 +10,7 @@ from app.components.deadline import Deadline
 from app.components.errors import NodeError
 from app.components.http.credentials import Headers
 from app.components.http.reading import as_text, read_body
-from app.components.http.retrying import again_after_failure, again_after_status, pause_before
+from app.components.http.retrying import again_after_status, tried
 from app.providers.calls import send
 from app.providers.destinations import Target
 from app.providers.errors import EgressError
@@ -46,29 +46,18 @@ def post(
     :param busy: says of an answer that it means "later", whatever its status.
     :raises NodeError: ``http_timeout``, ``answer_too_large``; what the guard refuses.
     """
-    attempt = 0
-    while True:
-        attempt += 1
-        last, pause = attempt > retry_count, None
-        try:
-            posted = _post(context, target, content, headers(), seconds)
-        except (EgressError, NodeError) as error:
-            if last or not again_after_failure("POST", error.code, error.retryable):
-                if isinstance(error, NodeError):
-                    raise
-                raise NodeError(error.code, error.message, retryable=error.retryable) from None
-            pause = pause_before(attempt, "")
-        else:
-            if not last and (again_after_status("POST", posted.status) or busy(posted)):
-                pause = pause_before(attempt, posted.retry_after)
-            if pause is None:
-                return posted
-        context.log.info(
-            f"{target.authority} didn't take it; again in {pause or 0:.1f} s "
-            f"({attempt} of {retry_count})."
+    def later(posted: Posted) -> str | None:
+        again = again_after_status("POST", posted.status) or busy(posted)
+        return posted.retry_after if again else None
+
+    try:
+        return tried(
+            context, "POST", retry_count,
+            lambda: _post(context, target, content, headers(), seconds),
+            later=later, told=lambda _: f"{target.authority} didn't take it",
         )
-        context.cancelled.wait(pause or 0)
-        context.cancelled.raise_if_set()
+    except EgressError as error:
+        raise NodeError(error.code, error.message, retryable=error.retryable) from None
 
 
 def _post(

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, TypeVar
+
+from app.components.context import Context
+from app.components.errors import NodeError
+from app.providers.errors import EgressError
+
+Result = TypeVar("Result")
+Failure = EgressError | NodeError
 
 #: Longest that a server's Retry-After is followed, in seconds.
 MAX_WAIT: Final = 60.0
@@ -18,6 +26,48 @@ _NOT_DONE: Final = frozenset({429, 503})
 _PASSING: Final = frozenset({408, 425, 500, 502, 504})
 #: The request never reached the server.
 _NOT_SENT: Final = frozenset({"connection_failed", "host_not_found", "proxy_refused"})
+
+
+def tried(
+    context: Context,
+    method: str,
+    most: int,
+    once: Callable[[], Result],
+    *,
+    later: Callable[[Result], str | None],
+    told: Callable[[Result | Failure], str],
+) -> Result:
+    """Send a request, and again after a pause where that can't do anything twice.
+
+    :param most: tries after the first.
+    :param once: sends it; opens the credentials anew.
+    :param later: returns what an answer's Retry-After says (empty for nothing) where the answer
+        means that the request wasn't done; None where it is the answer.
+    :param told: what the log says of a try that failed.
+    :raises NodeError: or EgressError, as the last try did.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        last, pause = attempt > most, None
+        outcome: Result | Failure
+        try:
+            outcome = answer = once()
+        except (EgressError, NodeError) as error:
+            if last or not again_after_failure(method, error.code, error.retryable):
+                raise
+            outcome, pause = error, pause_before(attempt, "")
+        else:
+            asked = None if last else later(answer)
+            if asked is not None:
+                pause = pause_before(attempt, asked)
+            if pause is None:
+                return answer
+        context.log.info(
+            f"{told(outcome)}; again in {pause or 0:.1f} s ({attempt} of {most})."
+        )
+        context.cancelled.wait(pause or 0)
+        context.cancelled.raise_if_set()
 
 
 def again_after_status(method: str, status: int) -> bool:
