@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from app.components.context import Context
 from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
 from app.components.fields import ComponentConfig, field
+from app.components.paths import walk
 from app.components.ports import Port, PortType
 from app.components.problems import Remedy
-
-_MISSING: Final = object()
 
 
 class _Written(str):
@@ -101,7 +100,7 @@ def _take(text: str, path: str, wanted: str) -> str:
             "secret as it is.",
         ) from None
     found = _look_up(document, path)
-    if found is _MISSING or found is None:
+    if found is None:
         raise NodeError(
             "secret_field_missing",
             f"The secret has no field {path}. Correct Field in the node, or store it in the "
@@ -121,15 +120,13 @@ def _take(text: str, path: str, wanted: str) -> str:
 
 
 def _look_up(document: Any, path: str) -> Any:
-    """Return what stands at a dotted path; a key with dots in it is found as it is written."""
+    """Return what stands at a dotted path, None for nothing.
+
+    A key with dots in it is found as it is written.
+    """
     if isinstance(document, dict) and path in document:
         return document[path]
-    found = document
-    for step in path.split("."):
-        if isinstance(found, dict):
-            found = found.get(step, _MISSING)
-        elif isinstance(found, list) and step.isdecimal() and len(step) < 7:
-            found = found[int(step)] if int(step) < len(found) else _MISSING
-        else:
-            return _MISSING
-    return found
+    try:
+        return walk(document, path.split("."), digits=6)
+    except KeyError:
+        return None

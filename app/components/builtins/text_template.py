@@ -14,11 +14,11 @@ from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
 from app.components.fields import ComponentConfig, field
+from app.components.paths import walk
 from app.components.ports import Port, PortType
 
 _PLACE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _MAX_TEXT: Final = 1024 * 1024
-_MISSING: Final = object()
 
 
 class TextTemplateConfig(ComponentConfig):
@@ -86,23 +86,16 @@ def _look_up(values: Any, path: str) -> Any:
     """Return the value at a dotted path; list places are numbers, from 0."""
     if path == "values" and not (isinstance(values, dict) and "values" in values):
         return values
-    found = values
-    if isinstance(found, dict) and path in found:
-        return found[path]
-    for step in path.split("."):
-        if isinstance(found, dict):
-            found = found.get(step, _MISSING)
-        elif isinstance(found, list) and step.isdecimal() and len(step) < 10:
-            found = found[int(step)] if int(step) < len(found) else _MISSING
-        else:
-            found = _MISSING
-        if found is _MISSING:
-            raise NodeError(
-                "template_value_missing",
-                f"The template names {{{{{path}}}}}, and the values have no {step}. "
-                "Add it to Values, or take it out of the template.",
-            )
-    return found
+    if isinstance(values, dict) and path in values:
+        return values[path]
+    try:
+        return walk(values, path.split("."))
+    except KeyError as error:
+        raise NodeError(
+            "template_value_missing",
+            f"The template names {{{{{path}}}}}, and the values have no {error.args[0]}. "
+            "Add it to Values, or take it out of the template.",
+        ) from None
 
 
 def _as_text(value: Any) -> str:

@@ -9,30 +9,21 @@ from typing import Any, Final
 from urllib.parse import quote, unquote_plus
 
 from app.components.errors import NodeError
+from app.components.paths import walk
 from app.providers.destinations import Target
 
 _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s=;,]+\s*(?:=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
 _REL: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.I)
-_MISSING: Final = object()
 
 
 def look_up(data: Any, path: str) -> Any:
     """Return what stands at a dotted path (list places are numbers); None where nothing does."""
-    found = _find(data, path)
-    return None if found is _MISSING else found
-
-
-def _find(data: Any, path: str) -> Any:
     if isinstance(data, dict) and path in data:
         return data[path]
-    for step in path.removeprefix("$.").split("."):
-        if isinstance(data, dict):
-            data = data.get(step, _MISSING)
-        elif isinstance(data, list) and step.isdecimal() and len(step) < 10:
-            data = data[int(step)] if int(step) < len(data) else _MISSING
-        else:
-            return _MISSING
-    return data
+    try:
+        return walk(data, path.removeprefix("$.").split("."))
+    except KeyError:
+        return None
 
 
 def items_of(page: Any, path: str, number: int) -> list[Any]:
@@ -42,7 +33,7 @@ def items_of(page: Any, path: str, number: int) -> list[Any]:
     :param number: of the page, for the message.
     :raises NodeError: ``page_items_missing``.
     """
-    found = _find(page, path) if path else page
+    found = look_up(page, path) if path else page
     if not isinstance(found, list):
         where = f"at {path}" if path else "as the whole answer"
         raise NodeError(
