@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.components.parsing.limits import depth_of
+from app.components.parsing.limits import is_deep
 from app.ids import iso, utcnow
 from worker.client import RuntimeClient
 from worker.errors import LimitReached, RunLost, RuntimeRefused
@@ -157,7 +157,7 @@ class Telemetry:
             _name_masks(masked["problem"], found.masks, ("problem", "message"))
         text = _json(masked)
         size = len(text)
-        if size <= DATA_LIMIT and not _is_deep(masked, text, DEEPEST + 5):
+        if size <= DATA_LIMIT and not is_deep(masked, text, DEEPEST + 5):
             return masked, size
         if isinstance(masked, dict):
             # Places in outputs that are shortened here would lead nowhere.
@@ -355,14 +355,9 @@ def shorten(value: Any) -> Any:
     It was masked whole, so a cut can't uncover anything.
     """
     text = value if isinstance(value, str) else _json(value)
-    if len(text) <= PREVIEW and not _is_deep(value, text, DEEPEST):
+    if len(text) <= PREVIEW and not is_deep(value, text, DEEPEST):
         return value
     return {"preview": text[:PREVIEW], "characters": len(text), "truncated": True}
-
-
-def _is_deep(value: Any, text: str, levels: int) -> bool:
-    """Say whether a value, whose JSON is ``text``, is nested deeper than so many levels."""
-    return text.count("[") + text.count("{") > levels and depth_of(value) > levels
 
 
 def shorten_masked(masked: MaskedObject) -> tuple[Any, list[PathMask]]:

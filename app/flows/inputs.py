@@ -47,12 +47,7 @@ def check_inputs(graph: Graph, given: Mapping[str, Any]) -> dict[str, Any]:
     :raises Invalid: ``inputs_invalid`` with one problem for each input, its name in ``field``;
         ``inputs_too_large``. Quotes no value.
     """
-    try:
-        size = len(json.dumps(given, allow_nan=False).encode())
-    except (ValueError, RecursionError):
-        raise Invalid("inputs_invalid", "The run's inputs aren't JSON.", field="inputs") from None
-    if size > MAX_BYTES:
-        raise Invalid("inputs_too_large", "The run's inputs are over 256 KiB.", field="inputs")
+    refuse_large(given, "run")
     declared = declared_inputs(graph)
     if not declared:
         return dict(given)
@@ -65,6 +60,24 @@ def check_inputs(graph: Graph, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     values = {one.name: one.default for one in declared if one.default is not None}
     return values | {name: value for name, value in given.items() if value is not None}
+
+
+def refuse_large(given: Mapping[str, Any], whose: str) -> None:
+    """Refuse inputs that are no JSON, or too much of it.
+
+    :param whose: ``run`` or ``node``, for the words.
+    :raises Invalid: ``inputs_invalid``, ``inputs_too_large``.
+    """
+    try:
+        size = len(json.dumps(given, allow_nan=False).encode())
+    except (ValueError, RecursionError):
+        raise Invalid(
+            "inputs_invalid", f"The {whose}'s inputs aren't JSON.", field="inputs"
+        ) from None
+    if size > MAX_BYTES:
+        raise Invalid(
+            "inputs_too_large", f"The {whose}'s inputs are over 256 KiB.", field="inputs"
+        )
 
 
 def find_secretive_inputs(node: Node, label: str) -> Iterator[Problem]:

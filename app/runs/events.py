@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.components.parsing.limits import DEPTH, depth_of
+from app.components.parsing.limits import DEPTH, is_deep
 from app.errors import Invalid, TooLarge
 from app.ids import utcnow
 from app.prepared import Prepared
@@ -116,7 +116,7 @@ def _measure(run: Run, fresh: Sequence[Mapping[str, Any]]) -> None:
     for row in fresh:
         written = json.dumps([row["data"], row["masks"]])
         text, data = len(row["text"]), len(written)
-        if written.count("[") + written.count("{") > DEPTH and depth_of(row["data"]) > DEPTH:
+        if is_deep(row["data"], written):
             raise _invalid(f"“data” is nested deeper than {DEPTH} levels, which no page shows")
         if text > MAX_TEXT or data > MAX_DATA:
             raise TooLarge("run_too_large", "An event is larger than any that is stored.")

@@ -32,19 +32,17 @@ _LEFT = Prepared(
 )
 _CLAIM, _WORKER, _KEY = Reading(RunClaim), Reading(Worker), Reading(WorkerKey)
 _RUN = Reading(Run, "fence", "state", "cancel_requested")
-_LOOK = Prepared(
-    select(*_CLAIM.columns, *_WORKER.columns, *_KEY.columns, *_RUN.columns)
-    .join_from(RunClaim, Worker, Worker.id == RunClaim.worker_id)
-    .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
-    .join(Run, Run.id == RunClaim.run_id)
-    .where(RunClaim.kid == bindparam("kid"))
-    .with_for_update(read=True, of=Run)
-)
-_SIGNED = Prepared(
+_BY_KID = (
     select(*_CLAIM.columns, *_WORKER.columns, *_KEY.columns)
     .join_from(RunClaim, Worker, Worker.id == RunClaim.worker_id)
     .join(WorkerKey, WorkerKey.id == RunClaim.worker_key_id)
     .where(RunClaim.kid == bindparam("kid"))
+)
+_SIGNED = Prepared(_BY_KID)
+_LOOK = Prepared(
+    _BY_KID.add_columns(*_RUN.columns)
+    .join(Run, Run.id == RunClaim.run_id)
+    .with_for_update(read=True, of=Run)
 )
 _WORKER_AT = len(_CLAIM)
 _KEY_AT = _WORKER_AT + len(_WORKER)

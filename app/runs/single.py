@@ -7,7 +7,6 @@ or shortened there is not what the node got then, so it has to be given.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from app.components.problems import Problem
 from app.components.registry import registry
 from app.errors import Invalid
 from app.flows.graph import Edge, Graph, Node, parse_graph
-from app.flows.inputs import MAX_BYTES, check_inputs
+from app.flows.inputs import check_inputs, refuse_large
 from app.flows.parts import nodes_of_one
 from app.flows.service import problems_of, version_to_run
 from app.flows.wires import label_of
@@ -88,7 +87,7 @@ def start_node(
         wanted: Values = {node: check_inputs(alone, given)}
     else:
         wanted = _gather(session, actor, flow.id, graph, part, node, given)
-        _refuse_large(wanted)
+        refuse_large(wanted, "node")
     trigger = {**trigger_of(actor), "kind": KIND, "node": node, "part": part}
     return accept(session, actor, Start(flow, snapshot, graph), wanted, trigger)
 
@@ -219,12 +218,3 @@ def _last(session: Session, flow_id: str, graph: Graph, edge: Edge) -> tuple[Any
 def _is_cut(value: Any) -> bool:
     """Say whether a stored output is only the beginning of one."""
     return isinstance(value, Mapping) and set(value) == {"preview", "characters", "truncated"}
-
-
-def _refuse_large(values: Values) -> None:
-    try:
-        size = len(json.dumps(values, allow_nan=False).encode())
-    except (ValueError, RecursionError):
-        raise Invalid("inputs_invalid", "The node's inputs aren't JSON.", field="inputs") from None
-    if size > MAX_BYTES:
-        raise Invalid("inputs_too_large", "The node's inputs are over 256 KiB.", field="inputs")

@@ -25,6 +25,14 @@ def too_deep(what: str) -> NodeError:
     )
 
 
+def is_deep(value: Any, text: str, levels: int = DEPTH) -> bool:
+    """Say whether a value, whose JSON is ``text``, is nested deeper than so many levels.
+
+    Most have fewer brackets than that, and are not walked through.
+    """
+    return text.count("[") + text.count("{") > levels and depth_of(value) > levels
+
+
 def depth_of(value: Any) -> int:
     """Return how deeply a value is nested; looks no deeper than one level too many."""
     deepest, pending = 0, [(value, 1)]
