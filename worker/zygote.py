@@ -83,10 +83,7 @@ class Zygote:
     def rehearse(self) -> None:
         """Do once what every run does, so that its imports and tables are there already."""
         registry().prepare()
-        masker = Masker()
-        masker.register("a rehearsal of the masker")
-        masker.mask_text("nothing to see")
-        Signer.generate().sign("tacit:rehearsal", {})
+        _touch(Signer.generate())
         with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
             self._client.warm()
         self._client.close()
@@ -209,7 +206,8 @@ def _live(
 def _touch(signer: Signer) -> None:
     """Go the way of each run once, while nobody waits.
 
-    A forked process copies every page that it writes to, and Python writes to all that it reads
+    In the zygote for what it makes, which all have from then on. In a spare for its pages: a
+    forked process copies every page that it writes to, and Python writes to all that it reads
     (counts of references): half of what a small run spends by itself.
     """
     parse_graph(_SMALL, registry())
