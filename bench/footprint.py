@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.cli.children import processes_of
+
 
 def memory(pid: int) -> dict[str, float]:
     """Return MiB of PSS by process name, of a process and everything below it.
@@ -12,7 +14,7 @@ def memory(pid: int) -> dict[str, float]:
     really gives.
     """
     found: dict[str, float] = {}
-    for one in _tree(pid):
+    for one in processes_of(pid):
         try:
             text = Path(f"/proc/{one}/smaps_rollup").read_text()
             name = Path(f"/proc/{one}/comm").read_text().strip()
@@ -21,20 +23,3 @@ def memory(pid: int) -> dict[str, float]:
         kib = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
         found[name] = found.get(name, 0.0) + kib / 1024
     return found
-
-
-def _tree(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            # The name is in parentheses and may hold anything.
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(folder.name))
-    tree = [pid]
-    for one in tree:
-        tree += children.get(one, [])
-    return tree

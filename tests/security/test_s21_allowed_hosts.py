@@ -20,6 +20,7 @@ from app.components.secret import Secret
 from app.providers.egress import EgressGuard, EgressPolicy, Own
 from app.sdk import testing
 from tests.support.installation import canary
+from tests.support.names import answering
 from tests.support.runtime_standin import PlannedRun, RuntimeStandin, runtime_standin
 from tests.support.worker_process import WorkerProcess, queue_server
 
@@ -190,17 +191,6 @@ def test_s21_no_host_is_allowed(worker: Any, servers: Any) -> None:
 
 
 # -- name servers ----------------------------------------------------------------------------
-
-
-def answering(asked: list[str], *answers: str) -> Callable[[str, int], list[str]]:
-    """A name server with another answer each time."""
-    left = list(answers)
-
-    def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return [left.pop(0) if len(left) > 1 else left[0]]
-
-    return resolve
 
 
 def test_s21_rebinding_between_check_and_connection(servers: Any) -> None:

@@ -14,12 +14,12 @@ from app.providers.egress import EgressGuard, EgressPolicy, Own
 from app.sdk import testing
 from tests.support.graphs import graph, node, wire
 from tests.support.hunt import Hunt
+from tests.support.names import answering
 from tests.support.runtime_standin import PlannedRun, RuntimeStandin, runtime_standin
 from tests.support.sql_server import (
     PASSWORD,
     QUOTED,
     Database,
-    answering,
     code,
     rows,
     run,

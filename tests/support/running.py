@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from app.cli.children import processes_of
 from tests.support.database import home_variables
 
 TACIT = Path(sys.executable).with_name("tacit")
@@ -86,18 +87,7 @@ class Running:
 
     def processes(self) -> list[int]:
         """Return the ids of everything it started, itself first."""
-        parents: dict[int, int] = {}
-        for entry in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parents[int(entry.parent.name)] = int(
-                    entry.read_text().rpartition(")")[2].split()[1]
-                )
-            except (OSError, IndexError):
-                continue
-        found = [self.process.pid]
-        for pid in found:
-            found += [child for child, parent in parents.items() if parent == pid]
-        return found
+        return processes_of(self.process.pid)
 
     def interrupt(self, timeout: float = 40.0) -> int:
         """Press Ctrl+C; returns the exit code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -76,14 +76,3 @@ def code(result: testing.Result) -> str:
 def typed(server: Database, /, **config: Any) -> dict[str, Any]:
     return {"connection": "typed", "host": "127.0.0.1", "port": server.port, "database": "shop",
             "user": "app", "tls": "off", "secrets": {"password": PASSWORD}, **config}
-
-
-def answering(asked: list[str], *answers: str) -> Callable[[str, int], list[str]]:
-    """A name server with another answer each time."""
-    left = list(answers)
-
-    def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return [left.pop(0) if len(left) > 1 else left[0]]
-
-    return resolve

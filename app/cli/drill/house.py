@@ -8,12 +8,12 @@ import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 from redis.exceptions import RedisError
 
+from app.cli.children import processes_of
 from app.cli.drill.hunt import Hunt
 from app.config import Config
 from app.errors import Unavailable
@@ -134,18 +134,6 @@ class House:
                 hunt.search("live stream", b"".join(answer.iter_raw()), run)
         except httpx.HTTPError:
             hunt.shut["live stream"] += 1
-
-
-def processes_of(pid: int) -> list[int]:
-    """Return a process and everything that it started."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, IndexError):
-            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found
 
 
 def _addresses(path: str, ids: Mapping[str, list[str]]) -> Iterator[str]:

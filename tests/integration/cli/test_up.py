@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from app.cli.children import processes_of
 from tests.support.database import home_variables
 
 TACIT = Path(sys.executable).with_name("tacit")
@@ -69,19 +70,8 @@ class Up:
 
     def descendants(self) -> dict[int, str]:
         """Return the processes below, by id, with their command lines."""
-        parents: dict[int, int] = {}
-        for entry in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parents[int(entry.parent.name)] = int(
-                    entry.read_text().rpartition(")")[2].split()[1]
-                )
-            except OSError:
-                continue
-        below = {self.process.pid}
-        while more := {pid for pid, parent in parents.items() if parent in below} - below:
-            below |= more
         found = {}
-        for pid in below - {self.process.pid}:
+        for pid in processes_of(self.process.pid)[1:]:
             # One that ended meanwhile is none.
             with contextlib.suppress(OSError):
                 line = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -19,11 +19,11 @@ from app.keys.ca import ensure_tls, server_context
 from app.providers.egress import EgressGuard
 from app.sdk import testing
 from tests.support.database import Server
+from tests.support.names import answering
 from tests.support.sql_server import (
     PASSWORD,
     QUOTED,
     Database,
-    answering,
     code,
     rows,
     run,
