@@ -15,7 +15,6 @@ from app.components.context import Context
 from app.components.deadline import Deadline
 from app.components.declaration import Component
 from app.components.errors import NodeError
-from app.components.fields import field
 from app.components.ports import Port, PortType
 from app.components.problems import Remedy
 from app.components.secret import Secret
@@ -30,39 +29,12 @@ VALUE: Final = Port("value", PortType.SECRET, "Value", help="Goes into secret in
 _ITS_OWN: Final = frozenset({"secret_missing", "secret_denied", "secret_disabled", "pin_missing"})
 
 
-def output_format_field(help: str = "JSON for secrets with several fields.") -> Any:
-    """Declare the field ``outputFormat``, a ``Literal["raw", "json"]``: the same for all managers.
-
-    :param help: what JSON brings here.
-    """
-    return field(
-        "raw",
-        alias="outputFormat",
-        label="Output format",
-        kind="select",
-        choices=(("raw", "Raw text"), ("json", "JSON")),
-        help=help,
-        wirable=False,
-    )
-
-
-def time_limit_field(
-    seconds: float, *, most: float, help: str = "Seconds for all tries together."
-) -> Any:
-    """Declare the field ``timeout``, a float, which every :class:`ExternalFetch` has.
-
-    :param seconds: the default; ``most`` is the highest that can be set.
-    """
-    return field(
-        seconds, label="Time limit (s)", kind="number", help=help, wirable=False, gt=0, le=most
-    )
-
-
 class ExternalFetch(Component):
     """Fetches one secret from an external manager.
 
-    Its ``Config`` has a ``timeout`` (:func:`time_limit_field`) and, where a secret can have
-    several fields, an ``output_format`` (:func:`output_format_field`).
+    Its ``Config`` has a ``timeout`` (:func:`~app.components.fields.time_limit_field`) and, where a
+    secret can have several fields, an ``output_format``
+    (:func:`~app.components.fields.output_format_field`).
     """
 
     category = "secret"

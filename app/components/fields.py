@@ -104,6 +104,41 @@ def field(
     return Field(default, alias=alias, json_schema_extra={"tacit": cast(Any, shown)}, **constraints)
 
 
+def output_format_field(help: str = "JSON for secrets with several fields.") -> Any:
+    """Declare the field ``outputFormat``, a ``Literal["raw", "json"]``, of what hands out secrets.
+
+    :param help: what JSON brings here.
+    """
+    return field(
+        "raw",
+        alias="outputFormat",
+        label="Output format",
+        kind="select",
+        choices=(("raw", "Raw text"), ("json", "JSON")),
+        help=help,
+        wirable=False,
+    )
+
+
+def time_limit_field(
+    seconds: float,
+    *,
+    most: float,
+    help: str = "Seconds for all tries together.",
+    wirable: bool = False,
+    group: str = "",
+) -> Any:
+    """Declare the field ``timeout``, a float, of what waits for others.
+
+    :param seconds: the default; ``most`` is the highest that can be set.
+    :param wirable: as for :func:`field`; so is ``group``.
+    """
+    return field(
+        seconds, label="Time limit (s)", kind="number", help=help, wirable=wirable, group=group,
+        gt=0, le=most,
+    )
+
+
 class ConfigField:
     """One config field of a component, as declared."""
 

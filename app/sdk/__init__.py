@@ -10,13 +10,14 @@ from app.components.deadline import Deadline
 from app.components.declaration import SDK, Component
 from app.components.errors import NodeCancelled, NodeError, NodeTimeout
 from app.components.examples import Example, Failure
-from app.components.external import (
-    ExternalFetch,
+from app.components.external import ExternalFetch, read_credentials
+from app.components.fields import (
+    ComponentConfig,
+    config_words,
+    field,
     output_format_field,
-    read_credentials,
     time_limit_field,
 )
-from app.components.fields import ComponentConfig, config_words, field
 from app.components.ports import Port, PortType
 from app.components.problems import Problem, Remedy
 from app.components.secret import Secret

@@ -11,7 +11,7 @@ from app.components.context import Context
 from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
-from app.components.fields import ComponentConfig, field
+from app.components.fields import ComponentConfig, field, time_limit_field
 from app.components.ports import Port, PortType
 
 _COPIES: Final = "Copies and answers"
@@ -124,9 +124,8 @@ class EmailSendConfig(ComponentConfig):
         visible_when=("security", ("starttls", "tls")),
         wirable=False,
     )
-    timeout: float = field(
-        30.0, label="Time limit (s)", kind="number", help="Seconds for handing it over.",
-        gt=0, le=600, group=_SERVER,
+    timeout: float = time_limit_field(
+        30.0, most=600, help="Seconds for handing it over.", wirable=True, group=_SERVER
     )
 
 

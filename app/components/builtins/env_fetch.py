@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
 from app.components.examples import Example
-from app.components.external import (
-    ExternalFetch,
-    output_format_field,
-    time_limit_field,
-)
-from app.components.fields import ComponentConfig, field
+from app.components.external import ExternalFetch
+from app.components.fields import ComponentConfig, field, output_format_field, time_limit_field
 
 if TYPE_CHECKING:
     from app.providers.egress import Stop

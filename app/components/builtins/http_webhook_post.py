@@ -11,7 +11,7 @@ from app.components.context import Context
 from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
-from app.components.fields import ComponentConfig, field
+from app.components.fields import ComponentConfig, field, time_limit_field
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:
@@ -53,14 +53,7 @@ class WebhookPostConfig(ComponentConfig):
         visible_with="signing_secret",
         wirable=False,
     )
-    timeout: float = field(
-        15.0,
-        label="Time limit (s)",
-        kind="number",
-        help="Seconds for one try.",
-        gt=0,
-        le=120,
-    )
+    timeout: float = time_limit_field(15.0, most=120, help="Seconds for one try.", wirable=True)
     retry_count: int = field(
         2,
         label="Try again",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from app.components.context import Context
 from app.components.declaration import Component
 from app.components.examples import Example
-from app.components.fields import ComponentConfig, field
+from app.components.fields import ComponentConfig, field, output_format_field
 from app.components.ports import Port, PortType
 
 
@@ -32,14 +32,8 @@ class SecretFetchConfig(ComponentConfig):
         wirable=False,
         ge=1,
     )
-    output_format: Literal["raw", "json"] = field(
-        "raw",
-        alias="outputFormat",
-        label="Output format",
-        kind="select",
-        choices=(("raw", "Raw text"), ("json", "JSON")),
-        help="JSON for secrets with several fields. A JSON secret can't go where text is needed.",
-        wirable=False,
+    output_format: Literal["raw", "json"] = output_format_field(
+        "JSON for secrets with several fields. A JSON secret can't go where text is needed."
     )
 
 

@@ -15,7 +15,7 @@ from app.components.context import Context
 from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
-from app.components.fields import ComponentConfig, config_words, field
+from app.components.fields import ComponentConfig, config_words, field, output_format_field
 from app.components.ports import Port, PortType
 
 _PLACE: Final = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|\s*([^{}|]*?)\s*)?\}\}")
@@ -48,14 +48,8 @@ class SecretTemplateConfig(ComponentConfig):
         help="What fills the other places.",
         note="is plain data; wire secrets into Secret to Secret 4",
     )
-    output_format: Literal["raw", "json"] = field(
-        "raw",
-        alias="outputFormat",
-        label="Output format",
-        kind="select",
-        choices=(("raw", "Raw text"), ("json", "JSON")),
-        help="JSON for credentials with several fields.",
-        wirable=False,
+    output_format: Literal["raw", "json"] = output_format_field(
+        "JSON for credentials with several fields."
     )
 
     @field_validator("template")

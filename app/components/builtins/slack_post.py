@@ -12,7 +12,7 @@ from app.components.context import Context
 from app.components.declaration import Component
 from app.components.errors import NodeError
 from app.components.examples import Example, Failure
-from app.components.fields import ComponentConfig, field
+from app.components.fields import ComponentConfig, field, time_limit_field
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:
@@ -82,14 +82,7 @@ class SlackPostConfig(ComponentConfig):
         visible_with="bot_token",
         wirable=False,
     )
-    timeout: float = field(
-        15.0,
-        label="Time limit (s)",
-        kind="number",
-        help="Seconds for one try.",
-        gt=0,
-        le=120,
-    )
+    timeout: float = time_limit_field(15.0, most=120, help="Seconds for one try.", wirable=True)
     retry_count: int = field(
         2,
         label="Try again",

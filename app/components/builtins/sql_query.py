@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from app.components.context import Context
 from app.components.declaration import Component
 from app.components.examples import Example, Failure
-from app.components.fields import ComponentConfig, field
+from app.components.fields import ComponentConfig, field, time_limit_field
 from app.components.ports import Port, PortType
 from app.components.shapes import Ports
 
@@ -144,14 +144,8 @@ class SqlQueryConfig(ComponentConfig):
         ge=1,
         le=16_384,
     )
-    timeout: float = field(
-        30.0,
-        label="Time limit (s)",
-        kind="number",
-        help="Seconds for connecting and the statement together.",
-        wirable=False,
-        gt=0,
-        le=600,
+    timeout: float = time_limit_field(
+        30.0, most=600, help="Seconds for connecting and the statement together."
     )
     tls: Literal["verify", "off"] = field(
         "verify",

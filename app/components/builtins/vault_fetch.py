@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from app.components.context import Context
 from app.components.errors import NodeError
 from app.components.examples import Example
-from app.components.external import (
-    ExternalFetch,
-    output_format_field,
-    read_credentials,
-    time_limit_field,
-)
-from app.components.fields import ComponentConfig, field
+from app.components.external import ExternalFetch, read_credentials
+from app.components.fields import ComponentConfig, field, output_format_field, time_limit_field
 from app.components.ports import Port, PortType
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue, field_validator
 
-from app.components.fields import ComponentConfig, config_words, field
+from app.components.fields import ComponentConfig, config_words, field, time_limit_field
 from app.components.ports import PortType
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -128,14 +128,12 @@ class HttpRequestConfig(ComponentConfig):
         max_length=60,
         visible_with="aws_credentials",
     )
-    timeout: float = field(
+    timeout: float = time_limit_field(
         30.0,
-        label="Time limit (s)",
-        kind="number",
+        most=600,
         help="Seconds for one request, redirects and answer included; each page and each try has "
         "as long.",
-        gt=0,
-        le=600,
+        wirable=True,
         group=_TRIES,
     )
     retry_count: int = field(
