@@ -2,6 +2,7 @@
 // can't do without, filled in with what the shown run left behind. Secrets are fetched anew.
 
 import { wiresInto } from "./document.js";
+import { isPreview } from "./masks.js";
 
 const KINDS = new Map([["text", "text"], ["number", "number"], ["boolean", "boolean"]]);
 
@@ -24,8 +25,7 @@ function left(run, wires, multiple) {
   const values = wires.map(({ source }) => {
     const node = run?.nodes.get(source.node);
     const value = node?.outputs?.[source.port];
-    const cut = value && typeof value === "object" && value.truncated === true && "preview" in value;
-    return cut || node?.outputMasks?.[source.port]?.length ? undefined : value;
+    return isPreview(value) || node?.outputMasks?.[source.port]?.length ? undefined : value;
   });
   if (!values.length || values.includes(undefined)) return null;
   return multiple ? values : values[0];

@@ -4,10 +4,10 @@
 // Hooks: [data-testid="connection"] with data-tone "busy", "ok" or "bad";
 // button[data-testid="test-connection"].
 
+import { FINAL } from "../state/run.js";
 import { announce } from "./announce.js";
 import { h, icon, replace } from "./dom.js";
 
-const ENDED = new Set(["succeeded", "failed", "rejected", "cancelled", "skipped"]);
 const EVERY = 400;
 const PATIENCE = 120_000;
 const SLOW = 6_000;
@@ -46,7 +46,7 @@ export async function askManager({ api, autosave, flow, node, waiting, watched }
   if (!(await autosave.flush())) return { tone: "bad", text: "The flow isn't saved yet, so nothing was asked." };
   let { body: run } = await api.post(`/flows/${flow.id}/check-node`, { node });
   const began = performance.now();
-  while (!ENDED.has(run.state)) {
+  while (!FINAL.has(run.state)) {
     const passed = performance.now() - began;
     if (!watched()) return { tone: "busy", text: "" };
     if (passed > PATIENCE) return { tone: "bad", text: "No answer in two minutes. Look at the run, and at the workers." };
