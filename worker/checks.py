@@ -103,7 +103,7 @@ class PreRunCheck:
             context = NodeContext(
                 self._scope, node.id, config=bind(component, node.config), inputs={},
                 secrets=self._secrets(node, component), purpose="check",
-                external=external_of(component, node),
+                external=external_of(component, node), uses=component.uses,
             )
             self._scope.external.versions[node.id] = component.check(context)
         except NodeCancelled:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from app.components.errors import NodeError
+from app.components.examples import require_use
 from app.components.expressions import Language
 from app.components.problems import Remedy
 from app.components.secret import Secret, SecretRef, expose, open_address, open_for
@@ -144,8 +145,10 @@ class NodeContext:
         cancelled: AttemptCancellation | RunCancellation | None = None,
         purpose: Purpose = "use",
         external: External | None = None,
+        uses: Collection[str] = (),
     ) -> None:
         self._scope = scope
+        self._uses = uses
         self._secrets = secrets
         self._purpose: Purpose = purpose
         self._external = external
@@ -158,11 +161,23 @@ class NodeContext:
         self.log = WorkerLog(scope.emit, node_id, attempt)
         self.cancelled = cancelled or scope.cancellation
         self.scratch = scope.scratch
-        self.folders = scope.folders
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """Other folders that the run may use.
+
+        :raises NodeError: ``use_not_declared``.
+        """
+        require_use(self._uses, "files")
+        return self._scope.folders
 
     @property
     def egress(self) -> EgressGuard:
-        """The way out: every connection is made through it."""
+        """The way out: every connection is made through it.
+
+        :raises NodeError: ``use_not_declared``.
+        """
+        require_use(self._uses, "network")
         return self._scope.guard()
 
     def holds_secret(self, text: str) -> bool:
@@ -282,8 +297,9 @@ class NodeContext:
     def worker_value(self, reference: str) -> str:
         """Return a secret of the worker's machine.
 
-        :raises NodeError: ``worker_secret_denied``, ``secret_missing``.
+        :raises NodeError: ``use_not_declared``, ``worker_secret_denied``, ``secret_missing``.
         """
+        require_use(self._uses, "worker_secrets")
         value = self._scope.external.worker_value(reference)
         self._register(value, reference, None)
         return value

@@ -237,7 +237,7 @@ class NodeRunner:
         context = NodeContext(
             self._scope, task.node, config=bind(component, step.node.config, inputs.fields),
             inputs=inputs.plain, secrets=inputs.secrets, attempt=task.attempt, cancelled=cancelled,
-            external=external_of(component, step.node),
+            external=external_of(component, step.node), uses=component.uses,
         )
         outputs = component.run(context)
         cancelled.raise_if_set()

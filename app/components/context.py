@@ -89,7 +89,10 @@ class Context(Protocol):
 
     @property
     def folders(self) -> tuple[Folder, ...]:
-        """Other folders that the run may use; see :mod:`app.components.files`."""
+        """Other folders that the run may use; see :mod:`app.components.files`.
+
+        :raises NodeError: ``use_not_declared``: the component's ``uses`` lacks ``files``.
+        """
 
     def holds_secret(self, text: str) -> bool:
         """Say whether a value of the run's secrets stands in a text, in any form that is masked.
@@ -99,7 +102,10 @@ class Context(Protocol):
 
     @property
     def egress(self) -> EgressGuard:
-        """The way out: every connection is made through it."""
+        """The way out: every connection is made through it.
+
+        :raises NodeError: ``use_not_declared``: the component's ``uses`` lacks ``network``.
+        """
 
     def span(self, name: str, **attributes: Any) -> AbstractContextManager[dict[str, Any]]:
         """Time a step of the node: a span of the run's timeline and trace.
@@ -160,7 +166,7 @@ class Context(Protocol):
         """Return a secret of the worker's machine: ``env:NAME``, ``file:/path``, ``role:aws``.
 
         :raises NodeError: ``worker_secret_denied``, when environment or worker don't grant it;
-            ``secret_missing``, when it isn't there.
+            ``secret_missing``, when it isn't there; ``use_not_declared``.
         """
 
     def derive(self, value: str, *ports: str) -> Secret:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from app.components.errors import NodeError
 
 Use = Literal["network", "files", "worker_secrets"]
 
@@ -14,6 +16,26 @@ USES: Final[Mapping[str, str]] = {
     "worker_secrets": "Can use secrets of the worker's machine that the environment grants.",
 }
 """What a component may reach outside of its node, in the catalogue's words."""
+
+_REACHES: Final[Mapping[str, str]] = {
+    "network": "connect to the network",
+    "files": "use files outside of the run's own folder",
+    "worker_secrets": "ask for secrets of the worker's machine",
+}
+
+
+def require_use(declared: Collection[str], use: Use) -> None:
+    """Hold a component to what it declares: its context opens nothing else to it.
+
+    :param declared: its ``uses``.
+    :raises NodeError: ``use_not_declared``.
+    """
+    if use not in declared:
+        raise NodeError(
+            "use_not_declared",
+            f"This component doesn't declare that it may {_REACHES[use]}, so it can't. Its author "
+            f"has to add {use} to what it uses.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ def example_faults(
     )
     where = f"example “{example.title}”"
     faults = leak_faults(component, result, where)
+    faults += [f"{what} in its {where}: it may use its context only" for what in result.past]
     if result.error is not None:
         faults.append(f"{where} fails: {result.error.message} [{result.error.code}]")
     return faults

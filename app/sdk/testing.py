@@ -24,12 +24,14 @@ from urllib.parse import quote
 from app.components.binding import bind, convert
 from app.components.declaration import Component
 from app.components.errors import NodeCancelled, NodeError, NodeTimeout
+from app.components.examples import require_use
 from app.components.expressions import LANGUAGES, Language, answer, problem_with
 from app.components.folders import Folder
 from app.components.ports import PortType
 from app.components.secret import Secret, SecretRef, expose, open_address, open_for
 from app.providers.egress import EgressGuard
 from app.providers.errors import EgressError
+from app.sdk.watching import watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Result:
     :param leaks: where a secret's value stands in plain outputs, lines or the failure:
         ``output body``, ``log line 1``, ``error``. A component that ``opens_secrets`` may have
         some in its outputs, which the worker scrubs; its lines and failures must have none.
+    :param past: what it did past its context, ``connects to the network by itself`` say.
     """
 
     outputs: Mapping[str, Any]
@@ -59,6 +62,7 @@ class Result:
     lines: tuple[Line, ...]
     revealed: tuple[tuple[str, str], ...]
     leaks: tuple[str, ...]
+    past: tuple[str, ...] = ()
 
 
 @dataclass
@@ -126,7 +130,7 @@ class LocalContext:
     granted: Secret | None
     run_inputs: Mapping[str, Any]
     scratch: Path
-    egress: EgressGuard
+    guard: EgressGuard
     cancelled: LocalCancellation
     log: LocalLog = field(default_factory=LocalLog)
     run_id: str = "local-run"
@@ -137,7 +141,20 @@ class LocalContext:
     machine: Mapping[str, str] = field(default_factory=dict)
     found_version: str = ""
     spans: list[str] = field(default_factory=list)
-    folders: tuple[Folder, ...] = ()
+    listed: tuple[Folder, ...] = ()
+    uses: tuple[str, ...] = ()
+
+    @property
+    def egress(self) -> EgressGuard:
+        """The way out, for a component that declares it."""
+        require_use(self.uses, "network")
+        return self.guard
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """Other folders, for a component that declares files."""
+        require_use(self.uses, "files")
+        return self.listed
 
     def holds_secret(self, text: str) -> bool:
         """Say whether a secret's value stands in a text, in the forms that the kit knows."""
@@ -205,6 +222,7 @@ class LocalContext:
 
     def worker_value(self, reference: str) -> str:
         """Return a secret of the machine that the test made up."""
+        require_use(self.uses, "worker_secrets")
         if reference not in self.machine:
             raise NodeError("worker_secret_denied", f"Nothing grants {reference}.")
         return self.machine[reference]
@@ -269,13 +287,15 @@ def run(
             granted=None if granted is None else _as_secret(granted, "granted"),
             run_inputs=run_inputs or {},
             scratch=scratch or Path(folder),
-            folders=tuple(folders),
-            egress=egress or EgressGuard(),
+            listed=tuple(folders),
+            uses=component.uses,
+            guard=egress or EgressGuard(),
             cancelled=cancelled or LocalCancellation(),
             machine=machine or {},
         )
         outputs: Mapping[str, Any] = {}
         failed: NodeError | None = None
+        past: list[str] = []
         try:
             context.config = bind(component, config or {}, wired)
             context.inputs = {
@@ -283,9 +303,10 @@ def run(
                 for port in component.shape(config or {}).inputs
                 if port.name in wired and port.type is not PortType.SECRET
             }
-            if component.provider:
-                context.found_version = component.check(context)
-            outputs = {} if only_check else component.run(context)
+            with watched() as past:
+                if component.provider:
+                    context.found_version = component.check(context)
+                outputs = {} if only_check else component.run(context)
             _check_outputs(component, config or {}, outputs)
         except NodeError as error:
             failed = error
@@ -294,7 +315,8 @@ def run(
     values = [expose(one) for one in (*held.values(), *context.known)]
     values += [expose(context.granted)] if context.granted else []
     leaks = tuple(_leaks(values, outputs, context.log.lines, failed))
-    return Result(outputs, failed, tuple(context.log.lines), tuple(context.revealed), leaks)
+    lines, revealed = tuple(context.log.lines), tuple(context.revealed)
+    return Result(outputs, failed, lines, revealed, leaks, tuple(past))
 
 
 def _as_secret(value: str | Secret, name: str) -> Secret:

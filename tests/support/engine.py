@@ -26,16 +26,12 @@ MOST = 1024 * 1024
 
 @dataclass
 class Ran:
-    """What a run left: its end, everything it told the server, and how long it took.
-
-    :ivar went_out: whether a node asked for the way to the network.
-    """
+    """What a run left: its end, everything it told the server, and how long it took."""
 
     outcome: Outcome
     events: list[dict[str, Any]]
     accesses: list[Mapping[str, Any]]
     seconds: float
-    went_out: bool
 
     def problem(self, node: str) -> dict[str, Any] | None:
         """Return why a node failed."""
@@ -97,18 +93,12 @@ def run_flow(
     def fetch(grant: Grant, _attempt: int, _purpose: Purpose) -> str:
         return around.values[grant.name]
 
-    asked: list[bool] = []
-
-    def guard() -> EgressGuard:
-        asked.append(True)
-        return around.guard
-
     expressions = Expressions(MOST)
     scope = RunScope(
         "run", inputs or {},
         {node.id: Grant(node.id, "id", str(node.config["secretName"]), 1)
          for node in graph.nodes if node.component == "secret.fetch"},
-        masker, cancellation, emit, fetch, guard, folder,
+        masker, cancellation, emit, fetch, lambda: around.guard, folder,
         ExternalDoor(accesses.append, lambda reference: around.machine[reference],
                      tuple(around.machine)),
         expressions,
@@ -128,4 +118,4 @@ def run_flow(
         expressions.close()
         if timer is not None:
             timer.cancel()
-    return Ran(outcome, events, accesses, time.monotonic() - began, bool(asked))
+    return Ran(outcome, events, accesses, time.monotonic() - began)

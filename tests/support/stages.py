@@ -278,7 +278,19 @@ SECRETS: dict[str, dict[str, str]] = {
 }
 """Values of secrets that a component takes in a form of its own."""
 
-SLOW: dict[str, Way] = {"control.delay": Way({"seconds": 60})}
+_LOOP = "{% for a in values %}"
+SLOW: dict[str, Way] = {
+    "control.delay": Way({"seconds": 60}),
+    "data.template": Way({"template": f"{_LOOP * 8}{'{% endfor %}' * 8}"},
+                         wires={"values": list(range(200))}),
+}
+"""Ways to be at work for long, of components that need no stage."""
+
+WAITING = frozenset({
+    "http.request", "http.webhook_post", "slack.post", "email.send", "sql.query",
+    "aws.secrets_manager.fetch", "vault.kv.fetch", *SLOW,
+})
+"""Components that can be at work for long, and have a slow way."""
 
 OWN_TESTS: dict[str, str] = {
     "http.request": "tests/integration/components/test_http_*.py",
