@@ -10,8 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
+from app.elsewhere import database_url, queue_url
 from app.errors import ConfigError
 
 
@@ -33,8 +35,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TACIT_LIVE_PORT", "8445", "Port of the live listener (server-sent events)."),
     Setting("TACIT_LIVE_RECHECK", "15",
             "Seconds after which a live stream checks again that it may go on: 1 to 15."),
-    Setting("TACIT_DATABASE_URL", "sqlite in TACIT_HOME/tacit.db", "SQLAlchemy URL."),
-    Setting("TACIT_REDIS_URL", "the embedded server's socket", "Queue and pub/sub."),
+    Setting("TACIT_DATABASE_URL", "sqlite in TACIT_HOME/tacit.db",
+            "SQLAlchemy URL. PostgreSQL on another host is reached with sslmode=verify-full."),
+    Setting("TACIT_REDIS_URL", "the embedded server's socket",
+            "Queue and pub/sub. On another host it needs TLS (rediss://) and a password."),
     Setting("TACIT_RUNTIME_URL", "https://TACIT_HOST:TACIT_RUNTIME_PORT",
             "Where workers reach the runtime listener."),
     Setting("TACIT_CA", "TACIT_HOME/tls/ca.pem", "CA that vouches for the listeners."),
@@ -78,6 +82,27 @@ SETTINGS: tuple[Setting, ...] = (
             "runs of environments that grant them; a name may end with *."),
     Setting("TACIT_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
+
+
+DRAIN_SECONDS: Final = 30.0
+"""How long a run may go on after SIGTERM; then its process is killed and the server told."""
+
+
+def drain_seconds(text: str) -> float:
+    """Return ``TACIT_DRAIN_SECONDS``.
+
+    :raises ConfigError: no number of seconds up to a day.
+    """
+    try:
+        seconds = float(text or DRAIN_SECONDS)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise ConfigError(
+            "setting_invalid",
+            "TACIT_DRAIN_SECONDS has to be a number of seconds from 0 to 86400, such as 30.",
+        )
+    return seconds
 
 
 class Hidden:
@@ -199,8 +224,11 @@ class Config:
             runtime_port=runtime_port,
             live_port=_port(env, "TACIT_LIVE_PORT", 8445),
             live_recheck=_live_recheck(env),
-            database_url=env.get("TACIT_DATABASE_URL") or f"sqlite:///{home / 'tacit.db'}",
-            redis_url=env.get("TACIT_REDIS_URL") or "",
+            database_url=database_url(
+                env.get("TACIT_DATABASE_URL") or f"sqlite:///{home / 'tacit.db'}",
+                env.get("PGHOST", ""),
+            ),
+            redis_url=queue_url(env["TACIT_REDIS_URL"]) if env.get("TACIT_REDIS_URL") else "",
             runtime_url=env.get("TACIT_RUNTIME_URL") or f"https://{host}:{runtime_port}",
             ca_file=Path(env.get("TACIT_CA") or home / "tls" / "ca.pem"),
             master_key_file=Path(

@@ -27,6 +27,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.components.folders import read_folders
+from app.config import drain_seconds
+from app.elsewhere import queue_url
 from app.errors import ConfigError, TacitError, Unavailable
 from app.log import set_up
 from worker import confine, messages
@@ -36,7 +38,7 @@ from worker.horses import Horse, Stable, ZygoteGone
 from worker.jobs import RunWorker
 from worker.limits import ProcessLimits
 from worker.machine import Machine
-from worker.settings import drain_seconds, keep_alive, own_urls, queue_url
+from worker.settings import keep_alive, own_urls
 from worker.tokens import Identity, load_identity
 from worker.watch import CANCELLED, LOOK_SECONDS, Signs
 

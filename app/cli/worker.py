@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from app.cli.children import RunAs, execute
 from app.cli.prepare import DEFAULT, worker_key_file
 from app.components import folders
-from app.config import Config
+from app.config import Config, drain_seconds
 from app.errors import ConfigError
 from app.providers.managers.machine import is_granted
 
@@ -22,10 +22,9 @@ INHERITED = ("LANG", "LC_ALL", "LC_CTYPE", "PATH", "SSL_CERT_DIR", "SSL_CERT_FIL
 """Variables that a worker may see, beside its own settings."""
 RUN_LIMITS = ("TACIT_RUN_CPU_SECONDS", "TACIT_RUN_MEMORY_MB", "TACIT_RUN_OPEN_FILES")
 """What one run's process may use of its machine; the worker knows the defaults."""
-DRAIN_SECONDS = 30.0
-"""How long the worker lets a run go on once it was asked to stop (``TACIT_DRAIN_SECONDS``)."""
 STOP_SECONDS = 5.0
-"""What it needs beside that: to tell the server, and to end its processes."""
+"""What a worker needs to stop beside ``TACIT_DRAIN_SECONDS``: to tell the server, and to end its
+processes."""
 
 
 class LocalWorker:
@@ -102,17 +101,7 @@ def grace(environ: Mapping[str, str]) -> float:
 
     :raises ConfigError: ``TACIT_DRAIN_SECONDS`` is no number of seconds.
     """
-    text = environ.get("TACIT_DRAIN_SECONDS", "")
-    try:
-        drain = float(text or DRAIN_SECONDS)
-    except ValueError:
-        drain = -1.0
-    if not 0 <= drain <= 86_400:
-        raise ConfigError(
-            "setting_invalid",
-            "TACIT_DRAIN_SECONDS has to be a number of seconds from 0 to 86400, such as 30.",
-        )
-    return drain + STOP_SECONDS
+    return drain_seconds(environ.get("TACIT_DRAIN_SECONDS", "")) + STOP_SECONDS
 
 
 def own_listeners(config: Config) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from app.cli.worker import DRAIN_SECONDS, STOP_SECONDS, grace
+from app.cli.worker import STOP_SECONDS, grace
+from app.config import DRAIN_SECONDS
 from app.errors import ConfigError
-from worker import main, settings
+from worker import main
 
 
 def test_it_is_longer_than_the_worker_lets_a_run_go_on() -> None:
-    assert settings.DRAIN_SECONDS == DRAIN_SECONDS
     assert main.STOPPING_PATIENCE < STOP_SECONDS
     assert grace({}) == DRAIN_SECONDS + STOP_SECONDS
     assert grace({"TACIT_DRAIN_SECONDS": "0"}) == STOP_SECONDS
