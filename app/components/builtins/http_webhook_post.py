@@ -147,6 +147,7 @@ def _target(context: Context) -> Target:
 
 
 def _headers(context: Context, target: Target, content: bytes) -> Headers:
+    import base64
     import hmac
     import time
 
@@ -166,5 +167,9 @@ def _headers(context: Context, target: Target, content: bytes) -> Headers:
             name, message = "X-Tacit-Signature", now + b"." + content
         else:
             name, message = "X-Hub-Signature-256", content
-        headers.append((name, f"sha256={hmac.digest(key, message, 'sha256').hex()}".encode()))
+        digest = hmac.digest(key, message, "sha256")
+        # A receiver may tell it back; one of the body alone holds for as long as the secret.
+        context.derive(digest.hex(), "signing_secret")
+        context.derive(base64.b64encode(digest).decode(), "signing_secret")
+        headers.append((name, f"sha256={digest.hex()}".encode()))
     return headers

@@ -6,6 +6,7 @@ import base64
 import re
 import ssl
 from collections.abc import Iterable
+from http.client import HTTPMessage
 from typing import Final
 from urllib.parse import unquote, unquote_plus
 
@@ -14,6 +15,7 @@ from app.components.errors import NodeError
 from app.components.external import read_credentials
 from app.components.http.addresses import as_line
 from app.components.http.pages import with_parameter
+from app.components.http.signatures import Signatures
 from app.providers.destinations import Target
 from app.providers.proxies import Proxy, read_proxy
 
@@ -47,6 +49,7 @@ class Credentials:
         self._key_name: str = context.config.api_key_header
         self._key_in_query = context.config.api_key_in == "query"
         self._signs = context.has_secret(_AWS)
+        self._signatures = Signatures(context, _AWS)
         self._tls: dict[str, ssl.SSLContext] = {}
         self.has_body = context.has_secret(_BODY)
         self.proxy = self._read_proxy()
@@ -138,7 +141,14 @@ class Credentials:
         more = signature(
             method, target, headers, content, key, config.aws_region, config.aws_service
         )
+        for name, value in more:
+            if name == "Authorization":
+                self._signatures.made(value.decode("latin-1").rpartition("=")[2])
         return target, [*headers, *more]
+
+    def look_through(self, body: bytes, headers: HTTPMessage) -> None:
+        """Have masked what an answer tells back of what was signed."""
+        self._signatures.look_through(body, headers)
 
     def tls(self, target: Target, *, trusted: bool) -> ssl.SSLContext | None:
         """Return the TLS settings for a hop; None for the guard's own.

@@ -248,6 +248,7 @@ class _Exchange:
                 location = answer.header("location")
                 if answer.status not in _REDIRECTS or not location or not config.max_redirects:
                     body = read_body(answer.chunks, answer.header("content-encoding"), limit)
+                    self._credentials.look_through(body, answer.headers)
                     return _Reply(answer.status, answer.headers, body, call)
             if left:
                 call = self._redirected(call, answer.status, location)
