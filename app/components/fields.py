@@ -58,6 +58,7 @@ def field(
     help: str = "",
     alias: str | None = None,
     wirable: bool = True,
+    rare: bool = False,
     port_type: PortType | None = None,
     choices: Sequence[tuple[str, str]] = (),
     dynamic_choices: bool = False,
@@ -75,6 +76,7 @@ def field(
     :param alias: the name in the graph document and on the port, where it differs.
     :param wirable: False for what chooses a secret, version, provider or endpoint, or shapes
         ports; all else can be wired as an input of the same name.
+    :param rare: that input is shown on the node only once it is wired, from the inspector.
     :param port_type: type of that input; follows from ``kind`` where not given.
     :param choices: ``(value, label)`` pairs of a ``select``.
     :param dynamic_choices: they follow from other settings, see :meth:`Component.choices`.
@@ -91,6 +93,7 @@ def field(
         "help": help,
         "kind": kind,
         "wirable": wirable and not shapes,
+        "rare": rare,
         "port_type": port_type or _PORT_OF_KIND.get(kind, PortType.TEXT),
         "choices": [{"value": value, "label": words} for value, words in choices],
         "dynamic_choices": dynamic_choices,
@@ -126,15 +129,17 @@ def time_limit_field(
     most: float,
     help: str = "Seconds for all tries together.",
     wirable: bool = False,
+    rare: bool = False,
     group: str = "",
 ) -> Any:
     """Declare the field ``timeout``, a float, of what waits for others.
 
     :param seconds: the default; ``most`` is the highest that can be set.
-    :param wirable: as for :func:`field`; so is ``group``.
+    :param wirable: as for :func:`field`; so are ``rare`` and ``group``.
     """
     return field(
-        seconds, label="Time limit (s)", kind="number", help=help, wirable=wirable, group=group,
+        seconds, label="Time limit (s)", kind="number", help=help, wirable=wirable, rare=rare,
+        group=group,
         gt=0, le=most,
     )
 
@@ -162,6 +167,7 @@ class ConfigField:
                 required=self.required,
                 help=self.shown["help"],
                 note=self.shown["note"],
+                rare=self.shown["rare"],
             )
             if self.shown["wirable"]
             else None

@@ -82,3 +82,20 @@ test("an upgrade takes settings and wires along, and is one step back", () => {
   editor.undo();
   assert.deepEqual(editor.serialize(), before);
 });
+
+test("a seldom wired field of a small node has its pin once it is wired, and a setting that a wire decides hides nothing", () => {
+  const rare = (name) => ({ ...port(name), field: true, rare: true });
+  const items = [
+    { ...at, name: "acme.source", title: "Source" },
+    { ...at, name: "acme.sign", title: "Sign", inputs: [port("message"), rare("mode"), rare("salt")], fields: [{ name: "mode", kind: "select", default: "plain", wirable: true }, { name: "salt", kind: "text", default: "", wirable: true, visible_when: { field: "mode", in: ["salted"] } }] },
+  ];
+  const catalog = new Catalog({ items, port_rules: [] });
+  const wire = { id: "e", source: { node: "a", port: "text" }, target: { node: "b", port: "mode" } };
+  const editor = new Editor({ graph: { schema: 1, nodes: [node("a", "acme.source"), node("b", "acme.sign"), node("c", "acme.sign")], edges: [wire] }, catalog });
+  const shown = (id) => catalog.shownInputs(editor.document, editor.document.nodes.get(id)).ports.map(({ name }) => name);
+  assert.deepEqual(shown("b"), ["message", "mode", "start"]);
+  assert.deepEqual(shown("c"), ["message", "start"]);
+  const fields = (id, wired) => catalog.fields(editor.document.nodes.get(id), new Set(wired)).map(({ name }) => name);
+  assert.deepEqual(fields("b", ["mode"]), ["mode", "salt"]);
+  assert.deepEqual(fields("c", []), ["mode"]);
+});

@@ -55,7 +55,7 @@ class ConditionConfig(ComponentConfig):
         label="Check",
         kind="select",
         choices=_CHOICES,
-        wirable=False,
+        rare=True,
         help="Is true: everything is but false, 0, nothing, and the texts false, no, off and 0.",
     )
     compare_to: JsonValue = field(
@@ -72,7 +72,7 @@ class ConditionConfig(ComponentConfig):
         label="Ignore case",
         kind="boolean",
         visible_when=("operator", ("equals", "not_equals", "contains", "starts_with", "ends_with")),
-        wirable=False,
+        rare=True,
         help="Treat A and a as the same.",
     )
 

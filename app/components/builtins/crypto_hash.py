@@ -61,7 +61,7 @@ class HashConfig(ComponentConfig):
         ),
         help="Quick ones are for long random values, such as API keys. For passwords take a slow "
         "one: the quick hash of a password gives it away.",
-        wirable=False,
+        rare=True,
     )
     salt: str = field(
         "",
@@ -78,7 +78,7 @@ class HashConfig(ComponentConfig):
         kind="select",
         choices=ENCODINGS,
         help="How the hash is written.",
-        wirable=False,
+        rare=True,
     )
 
 

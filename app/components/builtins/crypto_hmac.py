@@ -47,7 +47,7 @@ class HmacConfig(ComponentConfig):
             ("sha1", "HMAC-SHA-1, for old services"),
         ),
         help="What the service that checks the signature asks for.",
-        wirable=False,
+        rare=True,
     )
     key_format: Literal["text", "hex", "base64"] = field(
         "text",
@@ -55,7 +55,7 @@ class HmacConfig(ComponentConfig):
         kind="select",
         choices=(("text", "Text"), ("hex", "Hex"), ("base64", "Base64")),
         help="How the key's bytes stand in the secret.",
-        wirable=False,
+        rare=True,
     )
     encoding: Encoding = field(
         "hex",
@@ -63,7 +63,7 @@ class HmacConfig(ComponentConfig):
         kind="select",
         choices=ENCODINGS,
         help="How the signature is written.",
-        wirable=False,
+        rare=True,
     )
 
 

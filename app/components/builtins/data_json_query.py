@@ -22,7 +22,7 @@ class JsonQueryConfig(ComponentConfig):
         placeholder="items[0].id",
         min_length=1,
         max_length=20_000,
-        wirable=False,
+        rare=True,
     )
 
 

@@ -38,21 +38,21 @@ class ParseCsvConfig(ComponentConfig):
             ("pipe", "Bar (|)"),
         ),
         help="What stands between two columns.",
-        wirable=False,
+        rare=True,
     )
     header: bool = field(
         True,
         label="First line names the columns",
         kind="boolean",
         help="Then each row is an object with these names; a list of texts otherwise.",
-        wirable=False,
+        rare=True,
     )
     max_rows: int = field(
         10_000,
         label="Row limit",
         kind="number",
         help="More rows fail the node.",
-        wirable=False,
+        rare=True,
         ge=1,
         le=100_000,
     )

@@ -50,7 +50,7 @@ class ParseJsonConfig(ComponentConfig):
         kind="select",
         choices=(("one", "One value"), ("lines", "A value on each line")),
         help="A value on each line (JSON Lines) becomes a list; empty lines are left out.",
-        wirable=False,
+        rare=True,
     )
 
 

@@ -31,7 +31,7 @@ class ParseYamlConfig(ComponentConfig):
         choices=(("one", "One"), ("all", "All, as a list")),
         help="Documents are divided by lines of ---. More than one fails the node, unless all are "
         "wanted.",
-        wirable=False,
+        rare=True,
     )
 
 

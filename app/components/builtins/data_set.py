@@ -33,14 +33,14 @@ class SetConfig(ComponentConfig):
         kind="text",
         help="Fields to take away first, separated by commas. A dot goes inside.",
         max_length=4_000,
-        wirable=False,
+        rare=True,
     )
     keep_others: bool = field(
         True,
         label="Keep other fields",
         kind="boolean",
         help="Off: only what is set here is passed on.",
-        wirable=False,
+        rare=True,
     )
 
 

@@ -27,7 +27,7 @@ class TemplateConfig(ComponentConfig):
         "Values stand by their names, and all of them as values.",
         placeholder="{% for item in items %}- {{ item.name }}\n{% endfor %}",
         max_length=200_000,
-        wirable=False,
+        rare=True,
     )
     values: JsonValue = field(
         {},

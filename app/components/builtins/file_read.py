@@ -34,14 +34,14 @@ class FileReadConfig(ComponentConfig):
         kind="select",
         choices=(("utf-8", "Text (UTF-8)"), ("base64", "Base64, any file")),
         help="How the file's bytes become text.",
-        wirable=False,
+        rare=True,
     )
     max_kib: int = field(
         512,
         label="Size limit (KiB)",
         kind="number",
         help="A longer file fails the node.",
-        wirable=False,
+        rare=True,
         ge=1,
         le=16_384,
     )

@@ -41,7 +41,7 @@ class FileWriteConfig(ComponentConfig):
         kind="select",
         choices=(("utf-8", "Text, written as UTF-8"), ("base64", "Base64 of the bytes")),
         help="How the content becomes the file's bytes.",
-        wirable=False,
+        rare=True,
     )
     mode: Literal["replace", "append", "create"] = field(
         "replace",
@@ -49,21 +49,21 @@ class FileWriteConfig(ComponentConfig):
         kind="select",
         choices=(("replace", "Replace it"), ("append", "Add to its end"), ("create", "Fail")),
         help="A file that is made or replaced is there whole or not at all.",
-        wirable=False,
+        rare=True,
     )
     make_folders: bool = field(
         False,
         label="Make missing folders",
         kind="boolean",
         help="Folders on the way to the file, for the run's user alone.",
-        wirable=False,
+        rare=True,
     )
     max_kib: int = field(
         16_384,
         label="Size limit (KiB)",
         kind="number",
         help="A file that would be longer fails the node and stays as it was.",
-        wirable=False,
+        rare=True,
         ge=1,
         le=1_048_576,
     )

@@ -51,7 +51,7 @@ class WebhookPostConfig(ComponentConfig):
         help="What the signing secret signs, and in which header: the first is what Tacit's own "
         "Webhook node checks.",
         visible_with="signing_secret",
-        wirable=False,
+        rare=True,
     )
     timeout: float = time_limit_field(15.0, most=120, help="Seconds for one try.", wirable=True)
     retry_count: int = field(

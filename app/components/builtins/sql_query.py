@@ -124,14 +124,14 @@ class SqlQueryConfig(ComponentConfig):
         kind="select",
         choices=(("read", "Read only"), ("write", "Read and change")),
         help="The statement has a transaction of its own; a failure undoes all of it.",
-        wirable=False,
+        rare=True,
     )
     max_rows: int = field(
         1_000,
         label="Row limit",
         kind="number",
         help="A longer result fails the node and undoes the statement.",
-        wirable=False,
+        rare=True,
         ge=1,
         le=100_000,
     )
@@ -140,12 +140,13 @@ class SqlQueryConfig(ComponentConfig):
         label="Size limit (KiB)",
         kind="number",
         help="A larger result fails the node and undoes the statement.",
-        wirable=False,
+        rare=True,
         ge=1,
         le=16_384,
     )
     timeout: float = time_limit_field(
-        30.0, most=600, help="Seconds for connecting and the statement together."
+        30.0, most=600, help="Seconds for connecting and the statement together.", wirable=True,
+        rare=True,
     )
     tls: Literal["verify", "off"] = field(
         "verify",

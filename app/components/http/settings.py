@@ -100,7 +100,7 @@ class HttpRequestConfig(ComponentConfig):
         help="Where the service looks for the secret wired into API key. Servers write queries "
         "into their logs: take the header where there is a choice.",
         visible_with="api_key",
-        wirable=False,
+        rare=True,
     )
     api_key_header: str = field(
         "X-API-Key",
@@ -165,7 +165,7 @@ class HttpRequestConfig(ComponentConfig):
             ("json", "JSON, or fail"),
             ("base64", "Bytes, in base64"),
         ),
-        wirable=False,
+        rare=True,
         group=_ANSWER,
     )
     max_response_kib: int = field(
@@ -189,7 +189,7 @@ class HttpRequestConfig(ComponentConfig):
         ),
         help="Which answers fail the node. 429 and 5xx are then tried again where the node has "
         "retries; a call that isn't GET, HEAD, PUT, DELETE or OPTIONS may then be done twice.",
-        wirable=False,
+        rare=True,
         group=_ANSWER,
     )
     good_statuses: str = field(
@@ -199,7 +199,7 @@ class HttpRequestConfig(ComponentConfig):
         help="Statuses and ranges by commas, such as 200-299, 304. All others fail the node.",
         max_length=200,
         visible_when=("fail_on", ("listed",)),
-        wirable=False,
+        rare=True,
         group=_ANSWER,
     )
     paginate: Literal["none", "link", "next_url", "page", "cursor"] = field(
@@ -214,7 +214,7 @@ class HttpRequestConfig(ComponentConfig):
             ("cursor", "Cursor"),
         ),
         help="How the next page is asked for. All pages' items come together in items.",
-        wirable=False,
+        rare=True,
         group=_PAGES,
     )
     page_items: str = field(
@@ -225,7 +225,7 @@ class HttpRequestConfig(ComponentConfig):
         "list.",
         max_length=200,
         visible_when=("paginate", _PAGED),
-        wirable=False,
+        rare=True,
         group=_PAGES,
     )
     page_next: str = field(
@@ -237,7 +237,7 @@ class HttpRequestConfig(ComponentConfig):
         min_length=1,
         max_length=200,
         visible_when=("paginate", ("next_url", "cursor")),
-        wirable=False,
+        rare=True,
         group=_PAGES,
     )
     page_parameter: str = field(
@@ -248,7 +248,7 @@ class HttpRequestConfig(ComponentConfig):
         min_length=1,
         max_length=100,
         visible_when=("paginate", ("page", "cursor")),
-        wirable=False,
+        rare=True,
         group=_PAGES,
     )
     page_first: int = field(
@@ -259,7 +259,7 @@ class HttpRequestConfig(ComponentConfig):
         ge=0,
         le=1_000_000,
         visible_when=("paginate", ("page",)),
-        wirable=False,
+        rare=True,
         group=_PAGES,
     )
     max_pages: int = field(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from app.components.fields import ComponentConfig, field
 from app.components.ports import Port, PortType
 from app.components.registry import BUILTINS, Registry, registry
 from app.errors import NotFound
+from app.sdk import testing
 
 ROOT = Path(__file__).parents[3]
 COMPONENTS = list(registry())
@@ -133,3 +136,54 @@ print(sorted({"flask", "sqlalchemy", "httpx", "cryptography", "requests"} & set(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+#: Settings that no wire brings, and why: all others take one.
+TYPED_ONLY = {
+    "read before a run exists, by the scheduler and the web": {"trigger.*": "*"},
+    "chooses a secret, and the check before the run needs it": {
+        "secret.fetch": "secretName version",
+        "aws.secrets_manager.fetch": "secretId region versionStage versionId timeout",
+        "vault.kv.fetch": "secretPath mount engine version field namespace authMount timeout",
+        "env.fetch": "reference timeout",
+        "secret.field": "path",
+    },
+    "chooses an endpoint, or whom it is believed": {
+        "aws.secrets_manager.fetch": "endpointUrl", "vault.kv.fetch": "address ca",
+        "http.request": "proxy ca", "slack.post": "api_url", "email.send": "host port security ca",
+        "sql.query": "host port database user file tls ca",
+    },
+    "shapes ports, or what may be wired to them": {
+        "sql.query": "connection", "secret.template": "template", "*": "outputFormat",
+    },
+    "is code that runs where the secrets are": {"sql.query": "query"},
+}
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
+def test_every_field_can_be_wired_but_those_that_mustn_t(component: Component) -> None:
+    allowed: set[str] = set()
+    for names in TYPED_ONLY.values():
+        for pattern, fields in names.items():
+            if fnmatch(component.name, pattern):
+                allowed |= set(component.fields() if fields == "*" else fields.split())
+    typed = {name for name, one in component.fields().items() if not one.shown["wirable"]}
+    assert typed <= allowed
+
+
+def test_a_wire_brings_a_choice_a_number_and_a_switch() -> None:
+    found = testing.run(registry().get("crypto.hmac"), {"message": "m"},
+                        wires={"algorithm": "sha512", "encoding": "base64"},
+                        secrets={"key": "CANARY-key-of-the-test"})
+    assert len(base64.b64decode(found.outputs["signature"])) == 64
+    wrong = testing.run(registry().get("crypto.hmac"), {"message": "m"},
+                        wires={"algorithm": "md5"}, secrets={"key": "CANARY-key-of-the-test"})
+    assert wrong.error is not None
+    assert wrong.error.code == "config_invalid"
+    table = testing.run(registry().get("data.parse_csv"), {"text": "1,2\n3,4\n"},
+                        wires={"header": False, "max_rows": 2})
+    assert table.error is None, table.error
+    many = testing.run(registry().get("data.parse_csv"), {"text": "1,2\n3,4\n"},
+                       wires={"header": False, "max_rows": 1})
+    assert many.error is not None
+    assert many.error.code == "csv_too_many_rows"

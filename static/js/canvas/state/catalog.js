@@ -98,10 +98,13 @@ export class Catalog {
   shownInputs(document, node, expanded = false) {
     const all = this.inputs(document, node);
     const own = all.filter((port) => port.type !== "order");
-    if (own.length <= ROOMY) return { ports: all, hidden: 0, foldable: false };
+    const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
+    const seldom = own.filter((port) => port.rare);
+    if (own.length - seldom.length <= ROOMY && seldom.every((port) => port.field)) {
+      return { ports: all.filter((port) => !port.rare || wired.has(port.name)), hidden: 0, foldable: false };
+    }
     const kinds = new Map((this.of(node)?.fields ?? []).map(({ name, kind }) => [name, kind]));
     const usual = (port) => !port.rare && (!port.field || port.required || OFTEN_WIRED.has(kinds.get(port.name)));
-    const wired = new Set(wiresInto(document, node.id).map(({ target }) => target.port));
     const rare = own.filter((port) => !usual(port));
     const shown = [
       ...own.filter(usual),
@@ -119,6 +122,8 @@ export class Catalog {
     return (item?.fields ?? []).filter((field) => {
       if (field.visible_with && wired && !wired.has(field.visible_with) && !wired.has(field.name)) return false;
       const rule = field.visible_when;
+      // What a wire brings is known when the node runs.
+      if (rule && wired && (wired.has(rule.field) || wired.has(field.name))) return true;
       return !rule || rule.in.includes(fieldValue(item, node, rule.field));
     });
   }
