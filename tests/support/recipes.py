@@ -123,9 +123,10 @@ def chains(component: Component, url: str, secret: str) -> list[Chain]:
     :raises LookupError: nothing is known to type into it; it needs an entry in :data:`CONFIGS`.
     """
     config = _config(component, url, secret)
+    inputs = component.shape(config).inputs
     given = [
-        *(("secret", port.name) for port in component.inputs if port.type is PortType.SECRET),
-        *((source, port.name) for port in component.inputs if (source := _source(port))),
+        *(("secret", port.name) for port in inputs if port.type is PortType.SECRET),
+        *((source, port.name) for port in inputs if (source := _source(port))),
     ]
     # Each secret alone, beside those that the component can't do without.
     needed = [("secret", port.name) for port in component.inputs

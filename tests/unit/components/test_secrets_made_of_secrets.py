@@ -93,9 +93,30 @@ def test_template_names_what_is_missing() -> None:
     assert (code, "secret_3" in message) == ("secret_not_wired", True)
 
 
+def test_each_place_is_an_input() -> None:
+    config = {"template": "{{user}}:{{ api.key | url }}@{{host}} {{secret_2}}",
+              "values": {"host": "db", "user": "typed"}}
+    shape = TEMPLATE.shape(config)
+    assert [(one.name, one.required, one.rare) for one in shape.inputs] == [
+        ("user", False, False), ("api.key", False, False), ("host", False, False),
+        ("secret_2", True, False), ("secret", False, True), ("secret_3", False, True),
+        ("secret_4", False, True),
+    ]
+    assert {one.type for one in shape.inputs} == {PortType.SECRET}
+    # A wired secret goes before one of Values; what isn't wired is one of these.
+    found = testing.run(TEMPLATE, config, secrets={
+        "user": "wired-user", "api.key": CANARY, "secret_2": "another-secret"})
+    assert made(found) == f"wired-user:{testing.quote(CANARY, safe='')}@db another-secret"
+    code, message = failed(testing.run(TEMPLATE, {"template": "{{password}}"}))
+    assert (code, "password" in message) == ("secret_not_wired", True)
+    # Names that can't be inputs stay what they were.
+    assert [one.name for one in TEMPLATE.shape({"template": "{{start}} {{a b}}"}).inputs] == [
+        "secret", "secret_2", "secret_3", "secret_4"]
+
+
 @pytest.mark.parametrize("template", ["nothing secret", "{{user}}", "{{secret|upper}}"])
 def test_template_without_a_secret_is_found_while_it_is_drawn(template: str) -> None:
-    problems = find_config_problems(TEMPLATE, {"template": template})
+    problems = find_config_problems(TEMPLATE, {"template": template, "values": {"user": "x"}})
     assert [(one.code, one.field) for one in problems] == [("config_invalid", "template")]
 
 
