@@ -12,6 +12,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from app.cli.children import become_undumpable
+from app.cli.quick_server import QuickServer
 from app.config import Config
 from app.errors import ConfigError
 from app.keys.ca import TlsFiles, server_context
@@ -21,6 +22,7 @@ THREADS = 32
 KEEP_ALIVE = 120
 """Seconds an idle connection is kept: workers and browsers save handshakes."""
 LIVE = "create_live_app"
+RUNTIME = "create_runtime_app"
 
 
 def load_factory(name: str) -> Callable[..., Any]:
@@ -50,6 +52,9 @@ def serve(factory: str, config: Config, address: str) -> None:
     set_up(factory.removeprefix("create_").removesuffix("_app"), config.log_level)
     # The process holds the master key, or at least what opens sessions.
     become_undumpable()
+    if factory == RUNTIME:
+        QuickServer(address, files, lambda: _load(factory, config), KEEP_ALIVE).run()
+        return
     if factory == LIVE:
         _allow_many_connections()
     _Server(factory, config, address, files).run()
@@ -97,9 +102,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        # gunicorn has set its own loggers up meanwhile.
-        set_up(self._factory.removeprefix("create_").removesuffix("_app"), self._config.log_level)
-        return load_factory(self._factory)(self._config)
+        return _load(self._factory, self._config)
+
+
+def _load(factory: str, config: Config) -> Any:
+    # The server has set its own loggers up meanwhile.
+    set_up(factory.removeprefix("create_").removesuffix("_app"), config.log_level)
+    return load_factory(factory)(config)
 
 
 def _allow_many_connections() -> None:
