@@ -8,6 +8,7 @@ is left to it: no service or password file, no client certificate, no second hos
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import select
 import time
@@ -181,7 +182,8 @@ def _connect(guard: EgressGuard, address: Address, terms: Terms, stop: Stop) -> 
     """
     found = guard.check(address.host, address.port, stop)
     for left, one in zip(range(len(found), 0, -1), found, strict=True):
-        until = time.monotonic() + stop.remaining() / left
+        # The last one has all the time there is, and then it is the node's time that is over.
+        until = math.inf if left == 1 else time.monotonic() + stop.remaining() / left
         connection = _open(_settings(address, terms, str(one)), until, stop)
         if connection is not None:
             return connection
