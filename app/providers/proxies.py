@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -22,10 +23,12 @@ class Proxy:
     """Where it listens, and what opens it.
 
     :param authorization: the value of ``Proxy-Authorization``; empty for none.
+    :param tls: settings for reaching it, where its address is https; the guard's by default.
     """
 
     target: Target
     authorization: str = field(default="", repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
 
 def read_proxy(text: str) -> Target:
@@ -34,9 +37,10 @@ def read_proxy(text: str) -> Target:
     :raises EgressRefused: ``proxy_not_valid``, and what :func:`read_url` raises.
     """
     target = read_url(text)
-    if target.scheme != "http" or target.path != "/" or target.query:
+    if target.path != "/" or target.query:
         raise EgressRefused(
-            "proxy_not_valid", "The proxy has to be written as http://host:port, without a path."
+            "proxy_not_valid",
+            "The proxy has to be written as http://host:port or https://host:port, without a path.",
         )
     return target
 
@@ -59,6 +63,8 @@ def connect_through(guard: EgressGuard, proxy: Proxy, target: Target, stop: Stop
         if error.code != "host_not_found":
             raise
     stream = connect(guard, proxy.target.host, proxy.target.port, stop)
+    if proxy.target.scheme == "https":
+        stream = stream.secure(proxy.tls or guard.tls, proxy.target.host)
     if target.scheme == "https":
         try:
             _open_tunnel(stream, proxy, target)

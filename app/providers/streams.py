@@ -56,10 +56,17 @@ class Stream:
 
         :raises EgressError: ``tls_not_trusted``, ``tls_failed``; the connection is closed.
         """
+        wrapped: Any
         try:
-            wrapped = context.wrap_socket(
-                self.sock, server_hostname=host, do_handshake_on_connect=False
-            )
+            if isinstance(self.sock, ssl.SSLSocket):
+                from app.providers.tunnels import TunnelledTls
+
+                inside = Stream(self.sock, self.stop, self.place)
+                wrapped = TunnelledTls(inside, context, host)
+            else:
+                wrapped = context.wrap_socket(
+                    self.sock, server_hostname=host, do_handshake_on_connect=False
+                )
         except (OSError, ValueError) as error:
             self.close()
             raise self._failed(error) from None
@@ -71,11 +78,12 @@ class Stream:
             raise
         return Stream(wrapped, self.stop, self.place)
 
-    def _shake_hands(self, wrapped: ssl.SSLSocket) -> None:
+    def _shake_hands(self, wrapped: Any) -> None:
         while True:
             self.stop.check()
             try:
-                return wrapped.do_handshake()
+                wrapped.do_handshake()
+                return
             except TimeoutError:
                 continue
             except ssl.SSLCertVerificationError as error:

@@ -176,9 +176,13 @@ class Credentials:
         config = self._context.config
         if not config.proxy.strip():
             return None
-        target = read_proxy(config.proxy)
+        target, tls = read_proxy(config.proxy), None
+        if target.scheme == "https" and config.ca.strip():
+            from app.providers.client_certificates import own_context
+
+            tls = own_context(self._context.egress.trust, config.ca)
         if not self._context.has_secret("proxy_credentials"):
-            return Proxy(target)
+            return Proxy(target, tls=tls)
         value = self._clean(self._context.reveal("proxy_credentials", target.origin),
                             "proxy_credentials")
         user, colon, password = value.partition(":")
@@ -190,7 +194,7 @@ class Credentials:
         if len(password.strip()) >= 4:
             # What the masker knows is the pair; a proxy may tell the password back alone.
             self._context.derive(password, "proxy_credentials")
-        return Proxy(target, self._basic(user, password, "proxy_credentials"))
+        return Proxy(target, self._basic(user, password, "proxy_credentials"), tls)
 
     def _line(self, port: str, origin: str) -> str:
         return self._clean(self._reveal(port, origin), port)

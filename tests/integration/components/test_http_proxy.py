@@ -6,6 +6,7 @@ import base64
 import secrets
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Proxy:
 
 
 @contextmanager
-def proxying() -> Iterator[Proxy]:
+def proxying(context: ssl.SSLContext | None = None) -> Iterator[Proxy]:
     made = Proxy()
 
     class Handler(BaseHTTPRequestHandler):
@@ -103,6 +104,9 @@ def proxying() -> Iterator[Proxy]:
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
+    if context is not None:
+        httpd.socket = context.wrap_socket(
+            httpd.socket, server_side=True, do_handshake_on_connect=False)
     made.port = httpd.server_port
     thread = threading.Thread(target=httpd.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -211,7 +215,8 @@ def test_the_guard_looks_at_both_ends(server: Server, other: Server, proxy: Prox
 
 @pytest.mark.parametrize(
     ("written", "failure"),
-    [("https://127.0.0.1:1", "proxy_not_valid"), ("http://127.0.0.1:1/path", "proxy_not_valid"),
+    [("https://127.0.0.1:1/path", "proxy_not_valid"),
+     ("http://127.0.0.1:1/path", "proxy_not_valid"),
      ("http://u:p@127.0.0.1:1", "url_userinfo"), ("127.0.0.1:1", "url_scheme"),
      ("http://127.0.0.1:9", "connection_failed")],
 )
@@ -230,3 +235,28 @@ def test_a_proxy_that_refuses_or_is_silent(tls: Server, proxy: Proxy) -> None:
     began = time.monotonic()
     assert code(testing.run(HTTP, config)) == "http_timeout"
     assert time.monotonic() - began < 3
+
+
+def test_a_proxy_that_is_reached_over_tls(
+    server: Server, tls: Server, authority: Authority
+) -> None:
+    pair = f"user:{CANARY}"
+    with proxying(authority.server_context()) as proxy:
+        proxy.wants = "Basic " + base64.b64encode(pair.encode()).decode()
+        place = f"https://localhost:{proxy.port}"
+        for url in (tls.url("/", "localhost"), server.url("/a")):
+            config = {"url": url, "proxy": place, "ca": authority.pem, "timeout": 5,
+                      "method": "POST", "body": "x" * 200_000}
+            result = testing.run(HTTP, config, secrets={
+                "proxy_credentials": pair, "bearer_token": f"{CANARY}-token"})
+            assert code(result) is None, result.error
+            assert len(result.outputs["json"]["body"]) == 200_000
+            # Whose certificate isn't trusted gets nothing.
+            seen = len(proxy.seen)
+            untrusted = testing.run(HTTP, {**config, "ca": ""}, secrets={
+                "proxy_credentials": pair})
+            assert code(untrusted) == "tls_not_trusted"
+            assert len(proxy.seen) == seen
+        assert proxy.seen[0][:2] == ("CONNECT", f"localhost:{tls.port}")
+        assert f"{CANARY}-token" not in str(proxy.seen[0])
+        assert tls.seen[0].headers["Authorization"] == f"Bearer {CANARY}-token"
