@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from app.components.binding import bind
 from app.components.declaration import Component
@@ -23,10 +23,13 @@ from app.flows.graph import Graph, Node
 from app.flows.validation import SECRET_FETCH
 from app.providers.errors import EgressError
 from worker.capture import current_node, describe_exception
-from worker.context import NodeContext, RunScope
+from worker.context import ANSWER_LOST, LOST_AGAIN, LOST_PAUSE, NodeContext, RunScope
+from worker.external import AUDIT_UNREACHABLE
 from worker.nodes import external_of
 
 PARALLEL: Final = 8
+_LOST: Final = frozenset({ANSWER_LOST, AUDIT_UNREACHABLE})
+_Found = TypeVar("_Found")
 
 
 class PreRunCheck:
@@ -100,12 +103,14 @@ class PreRunCheck:
             return None  # its own run says so
         current_node.set(node.id)
         try:
-            context = NodeContext(
-                self._scope, node.id, config=bind(component, node.config), inputs={},
-                secrets=self._secrets(node, component), purpose="check",
-                external=external_of(component, node), uses=component.uses,
+            secrets = self._secrets(node, component)
+            self._scope.external.versions[node.id] = self._repeat(
+                lambda attempt: component.check(NodeContext(
+                    self._scope, node.id, config=bind(component, node.config), inputs={},
+                    secrets=secrets, attempt=attempt, purpose="check",
+                    external=external_of(component, node), uses=component.uses,
+                ))
             )
-            self._scope.external.versions[node.id] = component.check(context)
         except NodeCancelled:
             return None
         except NodeError as error:
@@ -142,15 +147,36 @@ class PreRunCheck:
         with self._locks[node.id]:
             if node.id not in self._fetched:
                 component = self._components.get(node.component)
-                context = NodeContext(
-                    self._scope, node.id, config=bind(component, node.config), inputs={},
-                    secrets={}, purpose="check",
-                )
+
+                def ask(attempt: int) -> Secret:
+                    fetched: Secret = component.run(NodeContext(
+                        self._scope, node.id, config=bind(component, node.config), inputs={},
+                        secrets={}, attempt=attempt, purpose="check",
+                    ))["value"]
+                    return fetched
+
                 try:
-                    self._fetched[node.id] = component.run(context)["value"]
+                    self._fetched[node.id] = self._repeat(ask)
                 except NodeError as error:
                     self._fetched[node.id] = error
         found = self._fetched[node.id]
         if isinstance(found, NodeError):
             raise found
         return found
+
+    def _repeat(self, ask: Callable[[int], _Found]) -> _Found:
+        """Ask again where an answer was lost on its way: nothing is wrong with the secret, and an
+        attempt of its own may have it once more.
+
+        :param ask: takes the number of the attempt.
+        """
+        attempt = 1
+        while True:
+            try:
+                return ask(attempt)
+            except NodeError as error:
+                if error.code not in _LOST or attempt > LOST_AGAIN:
+                    raise
+            if self._scope.cancellation.wait(LOST_PAUSE):
+                raise NodeCancelled
+            attempt += 1

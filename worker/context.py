@@ -30,6 +30,10 @@ ANSWER_LOST: Final = "secret_answer_lost"
 """A value was given out and didn't arrive: the engine tries again whatever the node's policy is,
 since the node has done nothing yet, and an attempt of its own may have the value once more."""
 
+LOST_AGAIN: Final = 2
+LOST_PAUSE: Final = 0.2
+"""How often, and after how many seconds, a value is asked for again whose answer was lost."""
+
 _MAX_VALUE: Final = 64 * 1024
 _Answer = TypeVar("_Answer")
 

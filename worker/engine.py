@@ -23,7 +23,7 @@ from app.components.problems import Problem
 from app.components.registry import Registry
 from app.flows.graph import Edge, Graph
 from worker.capture import current_node
-from worker.context import ANSWER_LOST, RunScope
+from worker.context import ANSWER_LOST, LOST_AGAIN, LOST_PAUSE, RunScope
 from worker.nodes import NodeResult, NodeRunner
 from worker.plan import DONE_PORT, Plan, Step, Task
 
@@ -33,10 +33,6 @@ STOP_SECONDS: Final = 2.0
 """How long a run waits for a node that doesn't look at its cancellation or its time limit."""
 LOOK_SECONDS: Final = 0.5
 """The longest that nobody looks at the clock."""
-
-LOST_AGAIN: Final = 2
-LOST_PAUSE: Final = 0.2
-"""How often, and after how many seconds, a value is asked for again whose answer was lost."""
 
 RunState = Literal["succeeded", "failed", "cancelled", "rejected"]
 _NOT_THERE: Final = object()

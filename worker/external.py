@@ -18,6 +18,8 @@ from app.components.errors import NodeError
 from app.components.secret import Secret, expose
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 
+AUDIT_UNREACHABLE: Final = "audit_unreachable"
+"""An access could not be written down, or the answer that it was got lost."""
 CACHE_ENTRIES: Final = 64
 CACHE_CHARACTERS: Final = 4 * 1024 * 1024
 
@@ -82,7 +84,7 @@ class ExternalDoor:
             raise NodeError(error.code, error.detail, retryable=error.status >= 500) from None
         except RuntimeUnreachable as error:
             raise NodeError(
-                "audit_unreachable",
+                AUDIT_UNREACHABLE,
                 f"The access couldn't be written down, so the secret isn't used: {error}",
                 retryable=True,
             ) from None

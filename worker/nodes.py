@@ -21,6 +21,7 @@ from worker.capture import describe_exception, describe_message
 from worker.context import NodeContext, RunScope
 from worker.external import External
 from worker.limits import find_limit
+from worker.masking import Mask, MaskedText
 from worker.plan import Plan, Step, Task
 from worker.telemetry import shorten_masked
 from worker.values import check_outputs, gather
@@ -172,6 +173,7 @@ class NodeRunner:
         label = step.label
         data: dict[str, Any] = {"state": result.state}
         level = "info"
+        text: str | MaskedText
         if result.state == "succeeded":
             text = f"{label} succeeded in {result.seconds * 1000:.0f} ms."
             if result.outputs:
@@ -191,10 +193,11 @@ class NodeRunner:
             if result.leaks:
                 data["prevented_leaks"] = result.leaks
             level = "error"
-            text = f"{label} failed: {result.problem.message}"
+            after = ""
             if step.node.policies.on_error == "continue":
                 data["continued"] = True
-                text += " The run goes on, as the node's settings say."
+                after = " The run goes on, as the node's settings say."
+            text = self._told(f"{label} failed: ", result.problem, after)
         else:
             text = f"{label} {result.text or result.state}."
             if result.reason:
@@ -204,11 +207,13 @@ class NodeRunner:
     def report_retry(self, task: Task, result: NodeResult, pause: float, most: int) -> None:
         """Send the event of a failed attempt that is not the last one."""
         label = self._plan.steps[task.node].label
-        message = result.problem.message if result.problem else "It failed."
+        problem = result.problem or Problem("failed", "error", "It failed.")
         self._emit(
             task,
-            f"{label}, attempt {task.attempt} of {most}, failed: {message} The next one starts in "
-            f"{pause:.1f} s.",
+            self._told(
+                f"{label}, attempt {task.attempt} of {most}, failed: ", problem,
+                f" The next one starts in {pause:.1f} s.",
+            ),
             {
                 "retry": {"in_seconds": round(pause, 3), "attempts": most},
                 "error": result.problem.to_json() if result.problem else None,
@@ -216,8 +221,19 @@ class NodeRunner:
             "warning",
         )
 
+    def _told(self, before: str, problem: Problem, after: str) -> str | MaskedText:
+        """Return a sentence around a problem's message, with what was masked in that already."""
+        text = f"{before}{problem.message}{after}"
+        masked = self._scope.masker.mask_text(text) if problem.masks else None
+        if masked is None or masked.masks or masked.text != text:
+            return text
+        return MaskedText(text, tuple(
+            Mask(mask["offset"] + len(before), mask["secret"], mask["version"])
+            for mask in problem.masks
+        ))
+
     def _emit(
-        self, task: Task, text: str, data: Mapping[str, Any], level: str = "info"
+        self, task: Task, text: str | MaskedText, data: Mapping[str, Any], level: str = "info"
     ) -> None:
         with self._lock:
             # A node that was given up may still come to an end; that is nobody's news.

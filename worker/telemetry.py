@@ -36,6 +36,7 @@ SEND_PATIENCE: Final = 10.0
 FINISH_PATIENCE: Final = 30.0
 REFUSED: Final = "<withheld: the server couldn't store this event>"
 _REFUSED = frozenset({400, 413, 422})
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,7 @@ class Telemetry:
         attempt: int = 1,
     ) -> None:
         """Take one event: ``kind`` is run, node, log or span. Text and data are masked here."""
-        masked = text if isinstance(text, MaskedText) else self._masker.mask_text(text)
-        shown = _shortened(masked)
-        safe, size = self._previewed(data) if data else ({}, 2)
-        size += len(shown.text.encode("utf-8", "replace"))
+        shown, safe, size = self._masked(text, data or _NOTHING)
         with self._lock:
             if self._closing or self._lost:
                 return
@@ -145,9 +143,20 @@ class Telemetry:
         if limit is not None:
             self._on_limit(limit)
 
-    def preview(self, data: Any) -> Any:
-        """Return masked data as an event may carry it: whole, or its beginning when it is long."""
-        return self._previewed(data)[0]
+    def _masked(
+        self, text: str | MaskedText, data: Mapping[str, Any]
+    ) -> tuple[MaskedText, Any, int]:
+        """Return text and data as an event may carry them, and their bytes."""
+        if isinstance(text, str):
+            # Most events hold nothing, and are short. Read back, data is a copy that no node
+            # changes any more.
+            clear = self._masker.find_clear(text, data)
+            if clear is not None and len(text) <= TEXT_LIMIT and _is_small(clear[0]):
+                return MaskedText(text), _decode(clear[0]), clear[1]
+            text = self._masker.mask_text(text)
+        shown = _shortened(text)
+        safe, size = self._previewed(data) if data else ({}, 2)
+        return shown, safe, size + len(shown.text.encode("utf-8", "replace"))
 
     def _previewed(self, data: Any) -> tuple[Any, int]:
         """Return :meth:`preview` of data and its length as JSON."""
@@ -372,7 +381,14 @@ def shorten_masked(masked: MaskedObject) -> tuple[Any, list[PathMask]]:
     return value, []
 
 
+def _is_small(written: str) -> bool:
+    """Say whether data, by its JSON, surely is within the limits of an event."""
+    brackets = written.count("[") + written.count("{")
+    return len(written) <= DATA_LIMIT and brackets <= DEEPEST
+
+
 # Made once: json.dumps makes one for each call with options.
+_decode: Final = json.JSONDecoder().decode
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 

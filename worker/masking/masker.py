@@ -5,6 +5,7 @@ Only copies that leave are masked; what passes between nodes stays exact.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,6 +15,11 @@ from worker.masking.controls import strip_characters
 from worker.masking.matcher import Literals, Matcher, Owner, build_literals
 from worker.masking.stream import WITHHELD, MaskedText, MaskStream
 from worker.masking.structures import MaskedObject, copy_plain, mask_structure
+
+# Strict: whatever JSON doesn't have is for the walk. Made once, as json.dumps makes one a call.
+write_json = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
 
 FORM_LIMIT = 200_000
 """Forms that one run may register; the automaton of as many builds in some seconds."""
@@ -63,6 +69,25 @@ class Masker:
             self._values.add(value)
             self._matcher = None
         return True
+
+    def find_clear(self, text: str, value: Any) -> tuple[str, int] | None:
+        """Return the JSON of ``value``, and the bytes of both, if neither it nor ``text`` holds
+        anything to mask.
+
+        One look at both, for what leaves in great numbers. None where masking has to decide:
+        anything might be there, or ``value`` is no plain JSON.
+        """
+        try:
+            written = write_json(value)
+            if "\\" in written:  # texts don't stand in it as they are
+                return None
+            data = f"{text}\n{written}".encode()
+            if not self._current().holds_nothing(data):
+                return None
+        except (TypeError, ValueError, RecursionError):
+            return None
+        self.searched += len(data)
+        return written, len(data)
 
     def mask_text(self, text: str) -> MaskedText:
         """Return the text as it may leave; ``<withheld: masking failed>`` if masking fails."""

@@ -20,6 +20,8 @@ SEED = 32
 """Bytes of a form that the automaton looks for; the rest of a longer form is compared. Hyperscan
 refuses patterns over 16,000 bytes; short patterns, which more forms share, keep the build fast."""
 _PREFIX = 4
+_SHORT = 256
+"""Bytes up to which a table is as fast as a scan's own beginning and end."""
 _BACKSLASH = 0x5C
 _AFTER_WORD = b"\xff"  # never in UTF-8: makes a whole-word form wait for the character after it
 
@@ -95,6 +97,8 @@ class HyperscanSuspects:
 
     def is_plain(self, data: bytes) -> bool:
         """Say whether there is none of them."""
+        if len(data) < _SHORT:
+            return controls.is_plain(data)
         found: list[int] = []
         with self._lock:
             self._scan(data, lambda *at: found.append(1))

@@ -139,7 +139,7 @@ class World:
         masked = text if isinstance(text, MaskedText) else self.masker.mask_text(text)
         with self.lock:
             self.events.append({"type": kind, "text": masked.text, "level": level, "node": node,
-                                "attempt": attempt,
+                                "attempt": attempt, "masks": masked.masks,
                                 "data": self.masker.mask_object(data or {}).value})
 
     def fetch(self, grant: Grant, attempt: int, _purpose: Purpose) -> str:
@@ -655,3 +655,18 @@ def test_a_crash_s_problem_names_what_was_masked_in_it() -> None:
     (mask,) = problem["masks"]
     assert problem["message"][mask["offset"]:].startswith("***). The traceback")
     assert (mask["secret"], mask["version"]) == ("tok", 2)
+    # The node's last event says the same in its text, and the log's traceback too.
+    failed = next(e for e in world.events if e["data"].get("state") == "failed")
+    traceback = next(e for e in world.events if e["type"] == "log")
+    for event in (failed, traceback):
+        (found,) = event["masks"]
+        assert event["text"][found.offset:].startswith("***")
+        assert (found.secret, found.version) == ("tok", 2)
+
+
+def test_a_label_that_holds_a_value_is_masked_beside_what_was_masked_before() -> None:
+    world = World()
+    world.masker.register(CANARY, "tok", 2)
+    node = Node("a", "test.step", f"Step {CANARY}", config={"fail": "crash"})
+    assert world.run(make([node])).state == "failed"
+    assert CANARY not in repr(world.events)

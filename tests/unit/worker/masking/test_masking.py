@@ -9,6 +9,7 @@ import json
 import shlex
 import sys
 import urllib.parse
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -398,3 +399,22 @@ def test_a_value_registered_while_streaming_counts_from_then_on() -> None:
 def test_a_value_that_begins_with_a_backslash_is_gone_whole(text: str) -> None:
     value = "\\00001234"
     assert "".join(mask_stream([value], [text.format(value)])) == f"a {MASK} b"
+
+
+def test_what_is_clear_is_what_masking_leaves_as_it_is() -> None:
+    masker = Masker()
+    masker.register("CANARY-clear-value", "s", 1)
+    masker.register("4711", "pin", 1)
+    clear: list[Any] = [{}, {"a": [1, 2.5, None, True, "x y"]}, {"é": "ü", "n": 48110}]
+    for value in clear:
+        found = masker.find_clear("nothing", value)
+        assert found is not None
+        assert json.loads(found[0]) == masker.mask_object(value).value == value
+    hidden: list[Any] = [
+        {"a": ["CANARY-clear-value"]}, {"CANARY-clear-value": 1}, {"a": 4711}, {"a": "4711"},
+        {"a": "CANARY-\u200bclear-value"}, {"a": 'CANARY-clear"-value\n'}, {"a": {1}},
+        {"a": b"CANARY-clear-value"}, {"a": float("nan")}, {"a": "\x1b[1m"}, {"a": "\ud800"},
+    ]
+    for value in hidden:
+        assert masker.find_clear("nothing", value) is None
+    assert masker.find_clear("a CANARY-clear-value", {}) is None
