@@ -136,7 +136,7 @@ class SecretTemplate(Component):
         label = {port.name: port.label for port in cls.inputs}
         own = [
             # What isn't one of the four may be one of Values, which a wire can bring too.
-            Port(name, PortType.SECRET, label.get(name, name), required=name in _PORTS,
+            Port(name, PortType.SECRET, label.get(name, name), required=name == _PORTS[0],
                  help=f"Fills {{{{{name}}}}}.")
             for name in named
         ]

@@ -99,7 +99,7 @@ def test_each_place_is_an_input() -> None:
     shape = TEMPLATE.shape(config)
     assert [(one.name, one.required, one.rare) for one in shape.inputs] == [
         ("user", False, False), ("api.key", False, False), ("host", False, False),
-        ("secret_2", True, False), ("secret", False, True), ("secret_3", False, True),
+        ("secret_2", False, False), ("secret", False, True), ("secret_3", False, True),
         ("secret_4", False, True),
     ]
     assert {one.type for one in shape.inputs} == {PortType.SECRET}
