@@ -73,5 +73,5 @@ def list_external_uses(
         UseView(
             use.provider, use.reference, use.version, use.flow_id, name, use.scope, use.node
         )
-        for use, name in session.execute(query.order_by(*order).limit(MOST)).tuples()
+        for use, name in session.execute(query.order_by(*order).limit(MOST))
     ]

@@ -15,6 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.config import Config
+from tests.support.database import home_variables
 from tests.support.graphs import graph, node, wire
 from tests.support.hunt import Hunt
 from tests.support.installation import canary
@@ -146,7 +148,7 @@ def test_a_secret_of_aws(api: Api, manager: Gate, echo: Echo, tmp_path: Path) ->
     for text in api.answers:
         hunt.search("answers", text)
     hunt.files("files", api.running.home)
-    hunt.sqlite(api.running.home / "tacit.db")
+    hunt.database(Config.load(home_variables(api.running.home)))
     assert hunt.hits == []
 
 

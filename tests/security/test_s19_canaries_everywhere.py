@@ -25,8 +25,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from app.accounts.scopes import Scope
 from app.cli.drill.flows import Canaries
 from app.components.registry import registry
+from app.config import Config
 from tests.support import api_table, recipes
 from tests.support.blabbing import FAILURES, Blabbing, blabbing
+from tests.support.database import ON_POSTGRES, home_variables
 from tests.support.hunt import Hunt
 from tests.support.otlp import receiver
 from tests.support.running import ADMIN, ADMIN_PASSWORD, TACIT, Running, tacit_up
@@ -199,7 +201,7 @@ def look_everywhere(house: House, runs: dict[str, str], hunt: Hunt) -> None:
         hunt.search("metrics", httpx.get(parts + path, verify=trust).content, path)
     hunt.processes(running.processes())
     hunt.valkey(running.facts["redis_url"])
-    hunt.sqlite(running.home / "tacit.db")
+    hunt.database(Config.load(home_variables(running.home)))
     hunt.files("log files", running.home / "logs")
     hunt.search("printed", running.said)
     for sent in list(house.traces):
@@ -223,12 +225,14 @@ def test_s19_canaries_are_nowhere_and_the_hunt_can_see(
     look_everywhere(house, {"control": runs["control"]}, control)
     assert house.running.interrupt() == 0
     for one in (hunt, control):
-        one.sqlite(house.running.home / "tacit.db")
+        one.database(Config.load(home_variables(house.running.home)))
         one.files("home after stop", house.running.home)
     print(f"\n{hunt.table()}\n\nThe same for what is no secret:\n{control.table()}")
     found = {hit.place for hit in control.hits}
-    assert {"database rows", "database file", "responses", "HTML", "home after stop"} <= found
-    for place in ("database file-wal", "valkey memory", "valkey RDB", "log files", "metrics",
-                  "process cmdline", "process environ", "response headers", "printed", "traces"):
+    files = set() if ON_POSTGRES else {"database file"}
+    assert {"database rows", "responses", "HTML", "home after stop"} | files <= found
+    for place in (*(f"{file}-wal" for file in files), "valkey memory", "valkey RDB", "log files",
+                  "metrics", "process cmdline", "process environ", "response headers", "printed",
+                  "traces"):
         assert hunt.searched[place], f"nothing was seen of: {place}"
     assert hunt.hits == [], hunt.table()
