@@ -244,8 +244,9 @@ def _check_components(
         for node in flow.graph.nodes:
             if node.component in said:
                 continue
-            found, wanted = components.find(node.component), versions.get(node.component)
-            if found is not None and (wanted is None or wanted <= found.version):
+            found = components.find(node.component)
+            wanted = max(node.version, versions.get(node.component) or 1)
+            if found is not None and wanted <= found.version:
                 continue
             said.add(node.component)
             if found is None:

@@ -70,7 +70,7 @@ def write_bundle(flows: Sequence[BundledFlow], components: Registry) -> dict[str
             }
             for flow in ordered
         ],
-        "manifest": manifest_of(ordered, lambda name: _version_here(components, name), components),
+        "manifest": manifest_of(ordered, versions_of(ordered).get, components),
     }
     return {**document, "digest": digest_of(document)}
 
@@ -93,7 +93,8 @@ def manifest_of(
 
     Disabled nodes count too: they may be enabled again.
 
-    :param version_of: a component's version, None where it isn't known.
+    :param version_of: a component's version, None where it isn't known; what a bundle says
+        itself when it is read, :func:`versions_of` when it is written.
     """
     flows = list(flows)
     types = sorted({node.component for flow in flows for node in flow.graph.nodes})
@@ -106,6 +107,19 @@ def manifest_of(
         "components": [{"type": name, "version": version_of(name)} for name in types],
         "providers": sorted({found for name in types if (found := _provider(name, components))}),
     }
+
+
+def versions_of(flows: Iterable[BundledFlow]) -> dict[str, int]:
+    """Return the newest version of each component that a node of the flows was made with.
+
+    What happens to be installed where a bundle is written doesn't count: two exports of one version
+    would differ, and a flow couldn't go where the components that it runs with are.
+    """
+    versions: dict[str, int] = {}
+    for flow in flows:
+        for node in flow.graph.nodes:
+            versions[node.component] = max(node.version, versions.get(node.component, 1))
+    return versions
 
 
 def use_of(flow: str, reference: SecretReference) -> dict[str, Any]:
@@ -137,11 +151,6 @@ def _mapped(node: Node, names: Mapping[str, str]) -> Node:
     if not isinstance(name, str) or name not in names:
         return node
     return replace(node, config={**node.config, "secretName": names[name]})
-
-
-def _version_here(components: Registry, name: str) -> int | None:
-    found = components.find(name)
-    return found.version if found else None
 
 
 def _provider(name: str, components: Registry) -> str | None:

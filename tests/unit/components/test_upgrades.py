@@ -12,7 +12,10 @@ from app.components.registry import BUILTINS, Registry
 from app.components.soundness import find_faults
 from app.components.upgrades import upgrade
 from app.errors import Invalid
-from app.flows.graph import parse_graph
+from app.flows.bundle_reading import read_bundle
+from app.flows.bundles import BundledFlow, digest_of, write_bundle
+from app.flows.graph import canonical, parse_graph
+from app.flows.settings import FlowSettings
 from app.flows.validation import find_problems
 from app.sdk import (
     Component,
@@ -205,3 +208,45 @@ def test_a_component_version_is_a_whole_number(version: object) -> None:
     with pytest.raises(Invalid) as caught:
         parse_graph(flow(node("acme.greet", {}, component_version=version)), REGISTRY)
     assert caught.value.problems[0]["field"] == "component_version"
+
+
+def _bundled(*versions: int) -> BundledFlow:
+    nodes = [
+        {"id": f"g{at}", "component": "acme.greet", "component_version": version, "label": "Greet",
+         "position": [0, at * 100], "config": {}}
+        for at, version in enumerate(versions)
+    ]
+    return BundledFlow("Daily", "", parse_graph(flow(*nodes)), FlowSettings())
+
+
+def _registry_with(component: Component) -> Registry:
+    made = Registry({**BUILTINS, "acme.greet": "x:Greet"})
+    made._loaded["acme.greet"] = component
+    return made
+
+
+def test_a_bundle_needs_what_its_nodes_run_with_not_what_was_installed_where_it_was_made() -> None:
+    newer, older = _registry_with(Greet()), _registry_with(Greet2())
+    there = write_bundle([_bundled(1, 2)], newer)
+    assert there["manifest"]["components"][0] == {"type": "acme.greet", "version": 2}
+    # The package was upgraded between two exports of one version: not a byte differs.
+    assert canonical(there) == canonical(write_bundle([_bundled(1, 2)], older))
+    assert read_bundle(there, older)[1] == []
+    # As it was written before, with what was installed: it is read where that is installed.
+    before = {**there, "manifest": {**there["manifest"], "components": [
+        {"type": "acme.greet", "version": 3}, {"type": "output.log", "version": 1}]}}
+    before["digest"] = digest_of(before)
+    assert read_bundle(before, newer)[1] == []
+
+
+def test_a_node_newer_than_what_is_installed_blocks_whatever_the_manifest_says() -> None:
+    older = _registry_with(Greet2())
+    made = write_bundle([_bundled(3)], older)
+    for said in (3, 1, None):
+        listed = [{"type": "acme.greet", "version": said}, {"type": "output.log", "version": 1}]
+        document = {**made, "manifest": {**made["manifest"], "components": listed}}
+        document["digest"] = digest_of(document)
+        read, findings = read_bundle(document, older)
+        assert read is None
+        assert [one["code"] for one in findings] == ["component_version_unknown"]
+        assert "version 3 of acme.greet; here it is version 2" in findings[0]["message"]
