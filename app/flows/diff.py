@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from app.flows.graph import Edge, Graph
+from app.flows.graph import Graph
 
+MOST_NAMED: Final = 3
+"""Nodes that a sentence about a change names; the others are counted."""
 Change = Literal["added", "removed", "changed"]
 
 
@@ -58,7 +60,15 @@ def diff_graphs(
     settings: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
 ) -> Difference:
     """Compare two drawings; nodes are the same by id, wires by their ends."""
-    old, new = _documents(before), _documents(after)
+    return diff_documents(before.to_document(), after.to_document(), settings)
+
+
+def diff_documents(
+    before: Mapping[str, Any], after: Mapping[str, Any],
+    settings: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
+) -> Difference:
+    """Compare two drawings as they are stored, which :meth:`Graph.to_document` wrote."""
+    old, new = _by_id(before), _by_id(after)
     nodes: list[NodeChange] = []
     moved: list[str] = []
     for key in [*old, *(key for key in new if key not in old)]:
@@ -75,8 +85,33 @@ def diff_graphs(
     return Difference(tuple(nodes), _edges(before, after), tuple(moved), _differing(*settings))
 
 
-def _documents(graph: Graph) -> dict[str, dict[str, Any]]:
-    return {node["id"]: node for node in graph.to_document()["nodes"]}
+def in_words(difference: Difference) -> str:
+    """Say a difference in half a sentence, by its nodes' labels; empty where there is none."""
+    verbs = {"added": "was added", "removed": "was taken out", "changed": "was changed"}
+    said = [f"{_quoted(node.label)} {verbs[node.change]}" for node in difference.nodes]
+    if len(said) > MOST_NAMED + 1:
+        more = len(said) - MOST_NAMED
+        said[MOST_NAMED:] = [f"{more} more nodes were changed, added or taken out"]
+    if difference.edges:
+        said.append("a wire was drawn anew" if len(difference.edges) == 1
+                    else f"{len(difference.edges)} wires were drawn anew")
+    if difference.settings:
+        said.append("the flow's settings were changed")
+    if difference.moved and not said:
+        said.append("nodes were moved")
+    return _listed(said)
+
+
+def _quoted(label: str) -> str:
+    return f"“{label if len(label) <= 40 else label[:39] + '…'}”"
+
+
+def _listed(said: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
+
+
+def _by_id(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {node["id"]: node for node in document["nodes"]}
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,10 +129,15 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...
     )
 
 
-def _edges(before: Graph, after: Graph) -> tuple[EdgeChange, ...]:
-    ends: Callable[[Edge], tuple[str, str]] = lambda edge: (  # noqa: E731
-        f"{edge.source.node}.{edge.source.port}", f"{edge.target.node}.{edge.target.port}"
-    )
-    old, new = {ends(edge) for edge in before.edges}, {ends(edge) for edge in after.edges}
+def _edges(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[EdgeChange, ...]:
+    old, new = _ends(before), _ends(after)
     found = [EdgeChange(*pair, "removed") for pair in sorted(old - new)]
     return (*found, *(EdgeChange(*pair, "added") for pair in sorted(new - old)))
+
+
+def _ends(document: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {
+        (f"{edge['source']['node']}.{edge['source']['port']}",
+         f"{edge['target']['node']}.{edge['target']['port']}")
+        for edge in document["edges"]
+    }

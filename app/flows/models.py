@@ -16,6 +16,7 @@ from app.keys.sealed import Sealed
 class Flow(Base):
     """A flow and its draft. ``revision`` counts the draft's changes, those of its settings too.
 
+    :ivar last_change: what the newest revision changed, in half a sentence.
     :ivar credential_marks: fields that hold no credential, see :mod:`app.flows.credential_marks`.
     """
 
@@ -35,6 +36,7 @@ class Flow(Base):
     created_by: Mapped[str] = mapped_column(String(254))
     updated_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_by: Mapped[str] = mapped_column(String(254))
+    last_change: Mapped[str] = mapped_column(String(500), default="")
     deleted_at: Mapped[datetime | None]
 
 

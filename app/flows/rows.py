@@ -44,12 +44,15 @@ def get_row(session: Session, actor: Actor, flow_id: str, *, for_update: bool = 
 def check_revision(flow: Flow, if_match: int | None) -> None:
     """Refuse a change that was decided on an older revision.
 
-    :raises Stale: ``flow_changed``, saying by whom.
+    :raises Stale: ``flow_changed``, saying what changed and by whom.
     """
     if if_match is not None and if_match != flow.revision:
+        between = flow.revision - if_match
+        last = f"of {between} changes the last was that " if between > 1 else ""
+        what = f"{last}{flow.last_change}. It" if flow.last_change else "it"
         raise Stale(
             "flow_changed",
-            f"Flow {flow.name} was changed by {flow.updated_by} since you read it: it is at "
+            f"Flow {flow.name} was changed by {flow.updated_by} since you read it: {what} is at "
             f"revision {flow.revision}, you had {if_match}. Read it again, then decide.",
         )
 

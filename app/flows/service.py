@@ -18,6 +18,7 @@ from app.components.problems import Problem
 from app.components.registry import registry
 from app.errors import Invalid, NotFound
 from app.flows.credential_marks import credential_problems
+from app.flows.diff import diff_documents, in_words
 from app.flows.external_uses import forget_external_uses, note_external_uses
 from app.flows.graph import Graph, parse_graph
 from app.flows.models import Flow, FlowVersion
@@ -160,6 +161,7 @@ def save_flow(
         "settings": flow.settings if settings is None else settings.to_json(),
     }
     if any(getattr(flow, key) != value for key, value in changed.items()):
+        flow.last_change = _change_in_words(flow, changed)
         for key, value in changed.items():
             setattr(flow, key, value)
         flow.revision += 1
@@ -328,6 +330,15 @@ def _view(session: Session, actor: Actor, flow: Flow) -> FlowView:
         updated_by=flow.updated_by,
         settings=read_settings(flow.settings),
     )
+
+
+def _change_in_words(flow: Flow, changed: Mapping[str, Any]) -> str:
+    renamed = "it was renamed" if flow.name != changed["name"] else ""
+    told = "its description was changed" if flow.description != changed["description"] else ""
+    drawn = in_words(diff_documents(
+        flow.graph, changed["graph"], (flow.settings, changed["settings"])
+    ))
+    return ", ".join(filter(None, (renamed, told, drawn)))
 
 
 def _check_name(name: str) -> str:

@@ -128,6 +128,53 @@ def test_if_match(workshop: Workshop, actor: Actor) -> None:
     delete(workshop, actor, made.id, if_match=2)
 
 
+def _nodes(*labels: str) -> dict[str, Any]:
+    return {"schema": 1, "edges": [], "nodes": [
+        {"id": f"n{at}", "component": "output.log", "label": label, "position": [at * 10, 0],
+         "config": {}} for at, label in enumerate(labels)
+    ]}
+
+
+@pytest.mark.parametrize(("steps", "said"), [
+    ([{"graph": _nodes("Call", "Log")}], "“Log” was added. It is at revision 2, you had 1."),
+    ([{"graph": _nodes()}], "“Call” was taken out. It is at"),
+    ([{"graph": _nodes("Ring")}], "“Ring” was changed. It is at"),
+    ([{"graph": _nodes("Call", "A", "B"), "name": "two"}],
+     "it was renamed, “A” was added and “B” was added. It is at"),
+    ([{"graph": _nodes("Call", *"ABCDEF")}],
+     "“A” was added, “B” was added, “C” was added and 3 more nodes were changed, added or taken "
+     "out. It is at"),
+    ([{"graph": _nodes("C" * 200)}], f"“{'C' * 39}…” was changed. It is at"),
+    ([{"graph": _nodes("Call"), "description": "x"}, {"graph": _nodes("Call", "Log"),
+      "description": "x"}, {"graph": _nodes("Log"), "description": "x"}],
+     "of 3 changes the last was that “Log” was changed and “Log” was taken out. It is at revision "
+     "4, you had 1."),
+])
+def test_who_comes_late_is_told_what_changed_and_by_whom(
+    workshop: Workshop, actor: Actor, steps: list[dict[str, Any]], said: str
+) -> None:
+    made = create(workshop, actor, graph=_nodes("Call"))
+    for step in steps:
+        save(workshop, actor, made.id, **step)
+    with pytest.raises(Stale) as caught:
+        save(workshop, actor, made.id, graph=_nodes("Mine"), if_match=1)
+    assert f"was changed by {actor.name} since you read it: " in caught.value.detail
+    assert said in caught.value.detail
+    assert len(caught.value.detail) < 600
+
+
+def test_moving_and_settings_are_said_too(workshop: Workshop, actor: Actor) -> None:
+    made = create(workshop, actor, graph=_nodes("Call"))
+    moved = _nodes("Call")
+    moved["nodes"][0]["position"] = [5, 5]
+    save(workshop, actor, made.id, graph=moved)
+    with pytest.raises(Stale, match="nodes were moved"):
+        delete(workshop, actor, made.id, if_match=1)
+    save(workshop, actor, made.id, graph=moved, settings=FlowSettings(timeout_seconds=60))
+    with pytest.raises(Stale, match="of 2 changes the last was that the flow's settings"):
+        delete(workshop, actor, made.id, if_match=1)
+
+
 def delete(workshop: Workshop, actor: Actor, flow_id: str, **more: Any) -> None:
     """Delete a flow."""
     with workshop.installation.services.db.begin() as session:
