@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.support.canvas import Canvas, chain, graph, node
 from tests.support.installation import PASSWORD, Installation, canary
@@ -49,6 +49,57 @@ def test_mine_can_be_kept_as_a_copy(canvas: Canvas) -> None:
     copy = canvas.api.get(f"/flows/{flow}").get_json()
     assert {one["id"]: one["position"] for one in copy["graph"]["nodes"]}["text"] == [320, 400]
     expect(canvas.node("theirs")).to_be_visible()
+
+
+def _too_late(canvas: Canvas, *said: str) -> None:
+    """Save what a page drew after another did; it is told what was changed, and loses nothing."""
+    canvas.focus("text")
+    canvas.press("ArrowRight")
+    expect(canvas.page.get_by_test_id("saved")).to_have_attribute("data-state", "stale")
+    for words in said:
+        expect(canvas.page.locator("[data-banner]")).to_contain_text(words)
+    expect(canvas.node("text")).to_be_visible()
+
+
+def test_two_tabs_of_one_person(canvas: Canvas, origin: str) -> None:
+    canvas.draw(chain())
+    other = Canvas(canvas.page.context.new_page(), canvas.api, origin)
+    other.open(canvas.flow)
+    other.focus("log")
+    other.press("Delete")
+    other.wait_until_saved()
+    _too_late(canvas, "“Log” was taken out", "wire was drawn anew")
+    assert "log" not in {one["id"] for one in other.saved()["nodes"]}
+    # The first takes what the second drew; then the second is the one that comes late.
+    canvas.page.locator('[data-choice="reload"]').click()
+    expect(canvas.node("log")).to_have_count(0)
+    canvas.focus("other")
+    canvas.press("ArrowRight")
+    assert canvas.positions()["other"] == [640, 400]
+    _too_late(other, "nodes were moved")
+    other.page.locator('[data-choice="copy"]').click()
+    expect(other.page.locator('[data-choice="open-copy"]')).to_be_visible()
+    assert canvas.positions()["other"] == [640, 400]
+    assert other.complaints == []
+    other.page.close()
+
+
+def test_two_people_at_one_flow(
+    canvas: Canvas, place: Installation, origin: str, browser: Browser
+) -> None:
+    canvas.draw(chain())
+    context = browser.new_context(ignore_https_errors=True)
+    email = "colleague@example.com"
+    theirs = Canvas(context.new_page(), canvas.api, origin)
+    theirs.enter(place, email=email)
+    theirs.open(canvas.flow)
+    theirs.focus("other")
+    theirs.press("ArrowDown")
+    theirs.wait_until_saved()
+    _too_late(canvas, f"was changed by {email}", "nodes were moved")
+    canvas.page.locator('[data-choice="reload"]').click()
+    assert canvas.positions()["other"] == [620, 420]
+    context.close()
 
 
 def test_an_ended_session_loses_no_draft(
