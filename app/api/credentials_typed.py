@@ -32,8 +32,8 @@ class CredentialStore(Body):
 class CredentialMark(Body):
     """A field that holds no credential."""
 
-    node: Text
-    field: Text
+    node: Text | None = Field(None, description="Left out for a note of the canvas.")
+    field: Text = Field(description="As the problem `hardcoded_credential` names it.")
 
 
 @api.post("/flows/<id:flow_id>/store-credential")
@@ -59,6 +59,6 @@ def mark_flow_credential(flow_id: str, json_data: CredentialMark) -> Response:
     actor = current_actor()
     with unit_of_work(services().db, actor) as session:
         mark_no_credential(
-            session, actor, flow_id, node=json_data.node, field=json_data.field
+            session, actor, flow_id, node=json_data.node or "", field=json_data.field
         )
     return Response(status=204)

@@ -80,6 +80,7 @@ def mark_no_credential(
 ) -> None:
     """Say of a field of the draft that what stands there now is no credential.
 
+    :param node: empty for a note of the canvas, whose ``field`` is ``notes.`` and its id.
     :raises Denied: the actor lacks ``flows:manage``.
     :raises NotFound: there is no such flow, or nothing was found in that field.
     """
@@ -144,7 +145,8 @@ def store_credential(
 
     :raises Denied: the actor lacks ``flows:manage`` or ``secrets:manage``.
     :raises NotFound: there is no such flow, or nothing was found in that field.
-    :raises Invalid: no input of the node takes a secret, or several do and none is named.
+    :raises Invalid: no input of the node takes a secret, or several do and none is named; or it
+        stands in a note.
     :raises Conflict: the name is taken, or the input has a wire already.
     """
     # The service imports this module for its findings.
@@ -155,6 +157,11 @@ def store_credential(
     actor.require(Scope.SECRETS_MANAGE)
     check_revision(flow, if_match)
     graph = parse_graph(flow.graph)
+    if not wanted.node:
+        raise Invalid(
+            "note_not_wirable", "Nothing can be wired from a note. Make a secret of it by hand, "
+            "and take it out of the note.", field="node",
+        )
     found = _get_found(graph, wanted.node, wanted.field)
     port = _port(graph, wanted)
     create_secret(
@@ -166,7 +173,7 @@ def store_credential(
 
 def _get_found(graph: Graph, node: str, field: str) -> Found:
     for one in find_credentials(graph):
-        if node and (one.node, one.field) == (node, field):
+        if (one.node, one.field) == (node, field):
             return one
     raise NotFound(
         "credential_not_found", "There is nothing in that field of the draft that looks like a "

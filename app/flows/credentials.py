@@ -109,12 +109,14 @@ def credential_problem(found: Found, graph: Graph, registry: Registry, *, refuse
     :param refuse: whether the environment takes no such flow as active.
     """
     if not found.node:
-        # Nothing can be wired from a note, and it never runs: it is told of, and in no way.
+        # Nothing can be wired from a note, and it never runs: it is told of, and in no run's way.
         return Problem(
             CODE, "warning",
             f"A note on the canvas has what looks like {found.kind}. Everybody who can see the "
-            "flow reads it there. Store it as a secret and remove it from the note.",
-            field=found.field[:200],
+            "flow reads it there. Store it as a secret and remove it from the note, or mark it if "
+            "it is none.",
+            field=found.field,
+            remedy=Remedy("mark_no_credential", "Not a credential", {"field": found.field}),
         )
     node = graph.by_id[found.node]
     ports = secret_ports(node, registry)

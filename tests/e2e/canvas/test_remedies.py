@@ -60,3 +60,23 @@ def test_a_typed_credential_is_stored_and_wired_and_the_draft_activated(canvas: 
     page.goto(f"{canvas.origin}/flows")
     page.goto(f"{canvas.origin}/flows/{canvas.flow}#log")
     expect(page.get_by_test_id("node-label")).to_have_value("Log")
+
+
+def test_a_note_is_marked_where_its_text_is_no_credential(canvas: Canvas) -> None:
+    where = {"position": [0, 300], "size": [200, 100]}
+    canvas.draw(graph(
+        [node("log", "output.log", 0, 0, message="x")],
+        notes=[{"id": "n", "text": f"As an example: {TYPED}", **where}],
+    ))
+    page = canvas.page
+    page.get_by_test_id("problems").click()
+    row = page.locator("#problems-list li", has_text="A note on the canvas")
+    assert TYPED not in row.inner_text()
+    row.locator("[data-problem]").click()
+    expect(page.locator(".note.is-selected")).to_have_count(1)
+    page.get_by_test_id("problems").click()
+    row.locator('[data-remedy="mark_no_credential"]').click()
+    expect(canvas.said).to_have_text("Marked: the note holds no credential.")
+    expect(row).to_have_count(0)
+    assert canvas.api.get(f"/flows/{canvas.flow}").get_json()["problems"] == []
+    assert canvas.api.get(f"/flows/{canvas.flow}/bundle").status_code == 200

@@ -3,6 +3,7 @@
 
 import { Catalog } from "../state/catalog.js";
 import { Editor } from "../state/editor.js";
+import { noteBox } from "../state/marks.js";
 import { bindActivating } from "./activating.js";
 import { bindActs, menuItems } from "./acts.js";
 import { announce, announceIn } from "./announce.js";
@@ -151,13 +152,21 @@ function build(api, banner, catalog, { body: flow, etag }) {
     },
   });
   const jump = (problem) => {
+    const note = editor.document.notes.get(/^notes\.(.+)$/.exec(problem.field ?? "")?.[1]);
+    if (!problem.node && note) {
+      editor.select({ notes: [note.id] });
+      view.revealBox(noteBox(note));
+      return;
+    }
     if (!problem.node || !editor.document.nodes.has(problem.node)) return;
     goTo(problem.node);
     panels.open();
     inspector.focusField(problem.field ?? problem.port);
   };
   const openSecrets = () => hook("inspector").querySelector('[data-testid="secret-picker"]')?.click();
-  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)), store: (problem) => store(problem), upgrade: (id) => upgrading.node(id) });
+  const close = () => banner.button("close", "Close", () => banner.hide("mark"));
+  const mark = (problem) => typed.mark(problem).catch((error) => banner.show("bad", "The note isn't marked.", error.message, [close()], "mark"));
+  const remedy = bindRemedies({ editor, jump, openSecrets, replace: (id) => quick.replace(id, view.elements.get(id)), store: (problem) => typed.store(problem), mark, upgrade: (id) => upgrading.node(id) });
   const problems = new ProblemsPanel(hook("problems"), find("#problems-list"), editor, { jump, remedy });
   const pointer = bindPointer(view, editor, connecting, {
     ground,
@@ -188,7 +197,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
 
   const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner });
   const dialog = find("[data-ask]");
-  const store = bindTypedCredential({ api, editor, flow, autosave, secrets, dialog });
+  const typed = bindTypedCredential({ api, editor, flow, autosave, secrets, dialog });
   bindActivating({ api, editor, autosave, flow, link: hook("activate"), dialog, banner, jump, drawn: () => drawBadges(find("[data-badges]"), flow) });
   const drawer = new Drawer(find(".run"), editor, { cancel: () => running.cancel(), jump, remedy, pastRuns: (anchor) => replay.choose(anchor) });
   const replay = new Replay({

@@ -7,8 +7,9 @@ import { announce } from "./announce.js";
 const BESIDE = 300;
 
 /** Returns remedy(problem). `jump(problem)` shows a problem's place, `openSecrets()` its picker,
- * `replace(node)` asks for another component, `store(problem)` for the name of a secret, `upgrade(node)` brings it up to date. */
-export function bindRemedies({ editor, jump, openSecrets, replace, store, upgrade }) {
+ * `replace(node)` asks for another component, `store(problem)` for the name of a secret, `mark(problem)`
+ * says that it is none, `upgrade(node)` brings it up to date. */
+export function bindRemedies({ editor, jump, openSecrets, replace, store, mark, upgrade }) {
   const actions = {
     remap_secret(problem) {
       jump({ ...problem, field: "secretName" });
@@ -30,6 +31,7 @@ export function bindRemedies({ editor, jump, openSecrets, replace, store, upgrad
   return (problem) => {
     // It asks first, and says itself what became of it.
     if (problem.remedy?.action === "store_as_secret") return void store(problem);
+    if (problem.remedy?.action === "mark_no_credential") return void mark(problem);
     if (problem.remedy?.action === "upgrade_node") return void upgrade(problem.node);
     const act = actions[problem.remedy?.action];
     if (act) act(problem, problem.remedy);

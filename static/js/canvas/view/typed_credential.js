@@ -8,12 +8,19 @@ import { announce } from "./announce.js";
 import { ask, field } from "./ask.js";
 import { h } from "./dom.js";
 
-/** Returns store(problem). */
+/** Returns store(problem), which asks, and mark(problem), for what stands in a field or a note. */
 export function bindTypedCredential({ api, editor, flow, autosave, secrets, dialog }) {
   const saved = async () => {
     if (!(await autosave.flush())) throw new Error("The flow isn't saved yet. Save it first, then try again.");
   };
-  return (problem) => {
+  const mark = async (problem) => {
+    await saved();
+    const label = editor.document.nodes.get(problem.node)?.label;
+    await api.post(`/flows/${flow.id}/credential-marks`, { ...(problem.node ? { node: problem.node } : {}), field: problem.field });
+    editor.setProblems(editor.problems.items.filter((one) => one !== problem && !(one.code === problem.code && one.node === problem.node && one.field === problem.field)));
+    announce(`Marked: ${label ? `${label}, ${problem.field}` : "the note"} holds no credential.`);
+  };
+  const store = (problem) => {
     const place = { node: problem.node, field: problem.field };
     const label = editor.document.nodes.get(problem.node)?.label ?? "";
     const ports = problem.remedy?.ports ?? [];
@@ -21,7 +28,7 @@ export function bindTypedCredential({ api, editor, flow, autosave, secrets, dial
     const port = ports.length > 1
       ? h("select", { class: "select", id: "credential-port" }, ports.map((one) => h("option", { value: one }, one)))
       : null;
-    const store = async () => {
+    const send = async () => {
       await saved();
       const body = { ...place, name: name.value.trim(), ...(port ? { port: port.value } : {}) };
       const answer = await api.post(`/flows/${flow.id}/store-credential`, body, { ifMatch: autosave.etag });
@@ -33,18 +40,13 @@ export function bindTypedCredential({ api, editor, flow, autosave, secrets, dial
       await secrets.load({ force: true });
       announce(`Stored as secret ${body.name}, wired, and the field is empty.`);
     };
-    const mark = async () => {
-      await saved();
-      await api.post(`/flows/${flow.id}/credential-marks`, place);
-      editor.setProblems(editor.problems.items.filter((one) => one !== problem && !(one.code === problem.code && one.node === problem.node && one.field === problem.field)));
-      announce(`Marked: ${label}, ${problem.field} holds no credential.`);
-    };
     ask(dialog, {
       title: "Store as secret and wire it",
       about: `${label}, ${problem.field}: the text there becomes a secret, and the field is emptied.`,
       fields: [field("credential-name", "Name of the secret", name), port ? field("credential-port", "Input that takes it", port) : null],
-      label: "Store and wire", act: "store-credential", send: store,
-      others: [{ label: "Not a credential", act: "not-a-credential", send: mark }],
+      label: "Store and wire", act: "store-credential", send,
+      others: [{ label: "Not a credential", act: "not-a-credential", send: () => mark(problem) }],
     });
   };
+  return { store, mark };
 }
