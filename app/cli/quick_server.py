@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable
@@ -70,6 +71,9 @@ class QuickServer(MPServer):
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then let requests come to their end."""
+        # What a fork inherits is meant here: the socket, the settings with their keys, and that the
+        # process is not dumpable. Later Pythons would begin the child anew, without any of it.
+        multiprocessing.set_start_method("fork", force=True)
         parent = os.getpid()
 
         def load() -> Any:
