@@ -19,7 +19,6 @@ from granian.server import MPServer
 from app.cli.children import die_with_parent
 from app.keys.ca import TlsFiles
 
-THREADS = 32
 CONNECTIONS = 1024
 """Connections at a time; a spare process of a worker holds one."""
 BACKLOG = 1024
@@ -34,11 +33,12 @@ class QuickServer(MPServer):
 
     :param address: ``host:port``, or ``fd://N`` for a socket that is bound already.
     :param load: makes the application, in the process that serves it.
+    :param threads: requests that the application answers at a time.
     :param idle: seconds that a connection is kept on which nothing comes.
     """
 
     def __init__(
-        self, address: str, files: TlsFiles, load: Callable[[], Any], idle: int
+        self, address: str, files: TlsFiles, load: Callable[[], Any], *, threads: int, idle: int
     ) -> None:
         self._listener = _bind(address)
         # Accepted connections inherit it. Without, an answer in two pieces waits 40 ms for the
@@ -54,7 +54,7 @@ class QuickServer(MPServer):
             ),
             backlog=BACKLOG,
             backpressure=CONNECTIONS,
-            blocking_threads=THREADS,
+            blocking_threads=threads,
             websockets=False,
             ssl_cert=files.certificate,
             ssl_key=files.key,

@@ -53,7 +53,9 @@ def serve(factory: str, config: Config, address: str) -> None:
     # The process holds the master key, or at least what opens sessions.
     become_undumpable()
     if factory == RUNTIME:
-        QuickServer(address, files, lambda: _load(factory, config), KEEP_ALIVE).run()
+        QuickServer(
+            address, files, lambda: _load(factory, config), threads=THREADS, idle=KEEP_ALIVE
+        ).run()
         return
     if factory == LIVE:
         _allow_many_connections()
