@@ -106,13 +106,18 @@ class Prepared:
 def driver_cursor(session: Session) -> Any:
     """Return the session's own cursor of the driver, its transaction begun.
 
-    Kept for the session's life, which is one transaction's (:meth:`app.db.Database.begin`).
+    It belongs to the connection and lives as long: a cursor that died with its session could be
+    collected as garbage while another thread has the connection, and SQLite's driver then waits
+    for that thread without letting any other go on, until the database's lock is given up.
     """
     cursor = session.info.get(_CURSOR)
     if cursor is None:
         connection = session.connection()
         session.info["dialect"] = connection.dialect
-        cursor = session.info[_CURSOR] = connection.connection.cursor()
+        kept = connection.info
+        if _CURSOR not in kept:
+            kept[_CURSOR] = connection.connection.cursor()
+        cursor = session.info[_CURSOR] = kept[_CURSOR]
     return cursor
 
 

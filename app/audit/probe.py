@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from sqlalchemy import Connection, Engine, insert
 
@@ -46,10 +46,10 @@ def _impatient(connection: Connection) -> Iterator[None]:
     if raw is None or connection.dialect.name != "sqlite":
         yield
         return
-    cursor = raw.cursor()
-    before = cursor.execute("pragma busy_timeout").fetchone()[0]
-    cursor.execute(f"pragma busy_timeout={PATIENCE}")
-    try:
-        yield
-    finally:
-        cursor.execute(f"pragma busy_timeout={before}")
+    with closing(raw.cursor()) as cursor:
+        before = cursor.execute("pragma busy_timeout").fetchone()[0]
+        cursor.execute(f"pragma busy_timeout={PATIENCE}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"pragma busy_timeout={before}")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+import sqlite3
+import threading
+from pathlib import Path
 from typing import cast
 
 import pytest
 from sqlalchemy import Table, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
-from app.db import Database
+from app.db import Database, build_engine
 from app.ids import new_id, utcnow
 from app.keys.records import Reading
 from app.keys.sealed import Tampered
 from app.prepared import Prepared
 from app.runs.models import Worker
 from app.vault.models import SpentToken
+from tests.support.database import sqlite_only
 from tests.support.installation import canary
 from tests.support.runs import SigningWorker, Workshop
 
@@ -113,3 +118,46 @@ def test_rows_are_checked_anew_under_other_keys(db: Database, workshop: Workshop
                 _WORKER.get(session, row)
         finally:
             seals._rows = kept
+
+
+@sqlite_only
+def test_the_rest_of_a_failed_session_stops_no_thread(tmp_path: Path) -> None:
+    """What an error leaves behind is collected while another waits on the same connection."""
+    database = Database(build_engine(f"sqlite:///{tmp_path}/one.db"))
+    with database.begin() as session:
+        session.execute(text("create table spent_tokens (jti text unique, expires_at text)"))
+    gc.disable()
+    try:
+        with pytest.raises(IntegrityError) as left:
+            _write_twice(database)
+        del left
+        other = sqlite3.connect(tmp_path / "one.db", isolation_level=None)
+        other.execute("begin immediate")
+        waiting = threading.Thread(target=_write_one, args=(database,))
+        waiting.start()
+        while not database.engine.pool.checkedout():  # type: ignore[attr-defined]
+            waiting.join(0.01)
+        # It waits inside SQLite by now, or the next line proves less than it could.
+        waiting.join(0.3)
+        assert gc.collect()
+        assert waiting.is_alive(), "the collector waited until the database's lock was given up"
+        other.execute("rollback")
+        waiting.join(30)
+        with database.read() as session:
+            assert session.scalar(text("select count(*) from spent_tokens")) == 1
+    finally:
+        gc.enable()
+        database.dispose()
+
+
+def _write_twice(database: Database) -> None:
+    row = {"jti": "a", "expires_at": utcnow()}
+    with database.begin() as session:
+        # A circle, as a traceback that names itself is one: only the collector ends it.
+        session.info["itself"] = session
+        _SPENT.write(session, row, row)
+
+
+def _write_one(database: Database) -> None:
+    with database.begin() as session:
+        _SPENT.write(session, {"jti": new_id(), "expires_at": utcnow()})
