@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
+from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.api.blueprint import api, if_match, operation, reply
 from app.api.shapes import (
@@ -44,6 +46,7 @@ from app.http.work import unit_of_work
 from app.runs import checks
 from app.runs import service as runs_service
 from app.runs.states import RunState
+from app.runs.views import RunView
 
 
 @api.post("/flows")
@@ -204,22 +207,14 @@ def list_flow_triggers(flow_id: str) -> Response:
 @operation(scope=Scope.RUNS_MANAGE, body=RunStart, query=RunWait, answer=RunOut, status=202,
            early=200, errors=(404, 409, 423, 429, 503))
 def start_run(flow_id: str, query_data: RunWait, json_data: RunStart) -> Response:
-    """Start a run of a flow, or of one `node`; the answer comes before its end, but for `wait`."""
+    """Start a run of a flow, or of a part; the answer comes before its end, but for `wait`."""
     actor = current_actor()
     held = services()
     if query_data.wait:
         actor.require(Scope.RUNS_READ)
     with held.waiters.listening(query_data.wait) as until_over:
         with unit_of_work(held.db, actor) as session:
-            inputs, version = json_data.inputs, json_data.version
-            if json_data.node is None:
-                view = runs_service.start_run(
-                    session, actor, flow_id, inputs=inputs, version=version
-                )
-            else:
-                view = runs_service.start_node(
-                    session, actor, flow_id, json_data.node, inputs=inputs, version=version
-                )
+            view = _start(session, actor, flow_id, json_data)
             environment = accounts.get_environment(session, actor.environment_id).name
         # After the commit: a worker that is quick must find the run. A queue that doesn't answer
         # is no failure, because the reaper puts the job in later.
@@ -233,6 +228,25 @@ def start_run(flow_id: str, query_data: RunWait, json_data: RunStart) -> Respons
         RunOut.model_validate(view), 200 if over else 202,
         headers={"Location": f"/api/v1/runs/{view.id}"},
     )
+
+
+def _start(session: Session, actor: Actor, flow_id: str, asked: RunStart) -> RunView:
+    inputs, version = asked.inputs, asked.version
+    if asked.node is not None and asked.to is not None:
+        raise Invalid(
+            "node_and_to",
+            "A run is of one node alone (“node”) or up to one (“to”). Send one of the two.",
+            field="to",
+        )
+    if asked.to is not None:
+        return runs_service.start_to(
+            session, actor, flow_id, asked.to, inputs=inputs, version=version
+        )
+    if asked.node is not None:
+        return runs_service.start_node(
+            session, actor, flow_id, asked.node, inputs=inputs, version=version
+        )
+    return runs_service.start_run(session, actor, flow_id, inputs=inputs, version=version)
 
 
 def _answer(view: FlowView, status: int = 200, headers: dict[str, str] | None = None) -> Response:

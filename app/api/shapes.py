@@ -212,6 +212,10 @@ class RunStart(Body):
         None, max_length=128,
         description="Run this node alone, with what brings it its secrets.",
     )
+    to: Text | None = Field(
+        None, max_length=128,
+        description="Run this node and everything before it; not together with `node`.",
+    )
     version: int | Literal["draft", "active"] | None = Field(
         None, description="By default the active version, else the draft."
     )

@@ -1,4 +1,4 @@
-"""Parts of a flow that run alone: one node, and what brings it its secrets.
+"""Parts of a flow that run alone: a node with what brings it its secrets, or all before it.
 
 Pure: shared by the server and the worker.
 """
@@ -40,6 +40,26 @@ def nodes_of_one(graph: Graph, node: str, registry: Registry) -> list[str]:
     return [one.id for one in graph.nodes if one.id in found]
 
 
+def nodes_up_to(graph: Graph, node: str) -> list[str]:
+    """Return a node and everything that comes before it, in document order."""
+    found, pending = {node}, [node]
+    while pending:
+        for edge in graph.into.get(pending.pop(), ()):
+            if edge.source.node not in found:
+                found.add(edge.source.node)
+                pending.append(edge.source.node)
+    return [one.id for one in graph.nodes if one.id in found]
+
+
+def part_of(graph: Graph, nodes: Collection[str]) -> Graph:
+    """Return some nodes, and the wires between them."""
+    kept = frozenset(nodes)
+    edges = tuple(
+        edge for edge in graph.edges if edge.source.node in kept and edge.target.node in kept
+    )
+    return Graph(tuple(one for one in graph.nodes if one.id in kept), edges)
+
+
 def is_secret(graph: Graph, edge: Edge, registry: Registry) -> bool:
     """Say whether a wire carries a secret."""
     node = graph.by_id[edge.target.node]
@@ -55,10 +75,9 @@ def part_of_one(graph: Graph, nodes: Collection[str], node: str, given: Collecti
     :param nodes: as :func:`nodes_of_one` returned them.
     :param given: inputs of ``node`` whose values were given; no wire brings them.
     """
+    part = part_of(graph, nodes)
     edges = tuple(
-        edge
-        for edge in graph.edges
-        if edge.source.node in nodes and edge.target.node in nodes
-        and not (edge.target.node == node and edge.target.port in given)
+        edge for edge in part.edges
+        if not (edge.target.node == node and edge.target.port in given)
     )
-    return Graph(tuple(one for one in graph.nodes if one.id in nodes), edges)
+    return Graph(part.nodes, edges)

@@ -1,4 +1,4 @@
-"""Running again what ran before: a whole flow, one node, a check of a node."""
+"""Running again what ran before: a whole flow, a part of it, one node, a check of a node."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.accounts.actor import Actor
 from app.accounts.scopes import Scope
 from app.flows.inputs import check_inputs
 from app.flows.models import Flow, FlowVersion
+from app.runs import single, upto
 from app.runs.models import Run
 from app.runs.rows import get_row
-from app.runs.single import KIND, start_node
 from app.runs.starting import accept, ready, start_check, trigger_of
 from app.runs.views import RunView
 
@@ -44,7 +44,12 @@ def rerun(
         number = session.get_one(FlowVersion, before.flow_version_id).number
         version = "draft" if number is None else _active_or(session, before.flow_id, number)
     kind = before.trigger.get("kind")
-    if kind == KIND:
+    if kind == upto.KIND:
+        return upto.start_to(
+            session, actor, before.flow_id, str(before.trigger["node"]),
+            inputs=before.inputs if inputs is None else inputs, version=version,
+        )
+    if kind == single.KIND:
         return _again_alone(session, actor, before, inputs, version)
     if kind == "check":
         return start_check(session, actor, before.flow_id, str(before.trigger["node"]))
@@ -67,7 +72,7 @@ def _again_alone(
     """Do a run of one node again; values of its part that were taken are taken anew."""
     node = str(before.trigger["node"])
     given = before.inputs.get(node, {}) if inputs is None else inputs
-    return start_node(
+    return single.start_node(
         session, actor, before.flow_id, node, inputs=given, version=version,
         repeated=inputs is None,
     )

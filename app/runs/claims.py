@@ -24,7 +24,7 @@ from app.components.registry import registry
 from app.errors import NotFound
 from app.flows.graph import Graph
 from app.flows.models import Flow, FlowVersion
-from app.flows.parts import part_of_one, part_to_check
+from app.flows.parts import part_of, part_of_one, part_to_check
 from app.flows.rows import read_version
 from app.flows.settings import FlowSettings, find_settings
 from app.flows.validation import (
@@ -37,6 +37,7 @@ from app.ids import is_id, new_id, utcnow
 from app.keys.records import Reading, Writing
 from app.keys.sealed import Tampered
 from app.prepared import Prepared
+from app.runs import single, upto
 from app.runs.checks import check_secrets, may_use
 from app.runs.concurrency import has_place
 from app.runs.context import check_context
@@ -44,7 +45,6 @@ from app.runs.events import append_own, set_node
 from app.runs.models import Run, RunClaim, Worker
 from app.runs.notices import note_failure
 from app.runs.reach import Reach, reach_of
-from app.runs.single import KIND
 from app.runs.states import RunState
 from app.vault.grants import add_grant
 from app.vault.lookup import Resolved
@@ -98,14 +98,14 @@ class Claimed:
     @property
     def inputs(self) -> dict[str, Any]:
         """What the run is started with, as triggers pass it on."""
-        if self.run.trigger.get("kind") != KIND:
+        if self.run.trigger.get("kind") != single.KIND:
             return self.run.inputs
         return dict(self.run.inputs.get(self.run.trigger["node"], {}))
 
     @property
     def values(self) -> dict[str, Any]:
         """By node and input: what stands for wires, where one node runs alone."""
-        return self.run.inputs if self.run.trigger.get("kind") == KIND else {}
+        return self.run.inputs if self.run.trigger.get("kind") == single.KIND else {}
 
 
 def claim_run(
@@ -186,13 +186,13 @@ def claim_run(
 
 
 def _part(run: Run, graph: Graph) -> Graph:
-    """Return what of the graph a run executes: all of it, but for runs of one node."""
-    node = run.trigger.get("node")
-    if node is None or run.trigger.get("kind") not in ("check", KIND):
-        return graph
-    if run.trigger["kind"] == "check":
+    """Return what of the graph a run executes: all of it, but for runs of a part."""
+    kind, node = run.trigger.get("kind"), str(run.trigger.get("node"))
+    if kind == "check":
         return part_to_check(graph, node)
-    return part_of_one(graph, run.trigger["part"], node, run.inputs.get(node, ()))
+    if kind == single.KIND:
+        return part_of_one(graph, run.trigger["part"], node, run.inputs.get(node, ()))
+    return part_of(graph, run.trigger["part"]) if kind == upto.KIND else graph
 
 
 def may_use_unfrozen(session: Session, run: Run) -> bool:

@@ -20,11 +20,12 @@ from app.runs.rows import get_row
 from app.runs.single import start_node
 from app.runs.starting import start_check, start_run
 from app.runs.states import TERMINAL, RunState
+from app.runs.upto import start_to
 from app.runs.views import EventView, NodeView, RunView, view_event, view_run
 
 __all__ = [
     "EventView", "NodeView", "RunView", "cancel_run", "get_run", "get_state", "list_events",
-    "list_runs", "rerun", "start_check", "start_node", "start_run",
+    "list_runs", "rerun", "start_check", "start_node", "start_run", "start_to",
 ]
 
 

@@ -7,7 +7,7 @@ or shortened there is not what the node got then, so it has to be given.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -93,17 +93,33 @@ def start_node(
 
 
 def _part(graph: Graph, node: str) -> list[str]:
+    require_node(graph, node)
+    part = nodes_of_one(graph, node, registry())
+    require_enabled(graph, part)
+    return part
+
+
+def require_node(graph: Graph, node: str) -> None:
+    """Refuse a node that a flow doesn't have.
+
+    :raises Invalid: ``node_missing``.
+    """
     if node not in graph.by_id:
         raise Invalid("node_missing", "The flow has no node with this id.", field="node")
-    part = nodes_of_one(graph, node, registry())
-    off = next((one for one in part if graph.by_id[one].disabled), None)
+
+
+def require_enabled(graph: Graph, nodes: Iterable[str]) -> None:
+    """Refuse to run nodes of which one is disabled.
+
+    :raises Invalid: ``node_disabled``, naming the first.
+    """
+    off = next((one for one in nodes if graph.by_id[one].disabled), None)
     if off is not None:
         raise Invalid(
             "node_disabled",
             f"{label_of(graph.by_id[off], registry())} is disabled. Enable it to run it.",
             field="node",
         )
-    return part
 
 
 def _gather(

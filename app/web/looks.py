@@ -85,6 +85,10 @@ def first_sentence(text: str) -> str:
     return head + "." if stop else text
 
 
+_STARTS = {"check": "connection test", "node": "one node", "to": "up to one node"}
+"""What is said of runs that aren't of a whole flow."""
+
+
 def trigger_words(trigger: Any) -> str:
     """Say what started a run, in words."""
     if not isinstance(trigger, Mapping):
@@ -92,6 +96,7 @@ def trigger_words(trigger: Any) -> str:
     kind = str(trigger.get("type") or trigger.get("kind") or "manual")
     if kind in ("schedule", "webhook"):
         return str(trigger.get("by") or kind)
+    kind = _STARTS.get(kind, kind)
     by = trigger.get("by") or trigger.get("name") or trigger.get("actor")
     return f"{kind} by {by}" if by else kind
 

@@ -91,6 +91,21 @@ def test_a_node_alone(canvas: Canvas, workshop: Workshop) -> None:
     values = held(canvas, workshop).plan["values"]
     assert values == {"call": {"url": "https://left.example.org/"}}
 
+    # Up to a node: what comes before it runs too, and nothing is asked for.
+    canvas.focus("call")
+    page.keyboard.press("Shift+R")
+    shown(canvas, "text", "queued")
+    upto = held(canvas, workshop)
+    assert (upto.plan["trigger"], upto.plan["values"]) == ({"kind": "to", "node": "call"}, {})
+    assert [one["id"] for one in upto.plan["graph"]["nodes"]] == ["text", "fetch", "call"]
+    ended(workshop, upto, "call", outputs={"body": "done"})
+    shown(canvas, "call", "succeeded")
+    shown(canvas, "log", "idle")
+    canvas.node("text").locator(".node__name").click(button="right")
+    menu.locator('[data-act="run-to"]').click()
+    shown(canvas, "call", "idle")
+    assert [one["id"] for one in held(canvas, workshop).plan["graph"]["nodes"]] == ["text"]
+
     page.goto(f"{canvas.origin}/runs/{run.id}")
     row = page.locator('#run-nodes tr[data-node="call"]')
     expect(row.locator(".output .redacted")).to_contain_text("echo_token@v1")

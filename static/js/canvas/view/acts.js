@@ -101,6 +101,7 @@ export function menuItems(editor, acts, { pages, at, node }) {
       { act: "connect", label: "Connect…", icon: "plug", keys: "C", off, run: () => pages.connectList.fromNode(node, anchor()) },
       { act: "replace", label: "Replace…", icon: "replace", off, run: () => pages.quick.replace(node, anchor()) },
       null,
+      { act: "run-to", label: "Run to here", icon: "play", keys: "Shift R", off: !pages.runsOne() || disabled, run: () => pages.runTo(node) },
       { act: "run-one", label: "Run this node", icon: "play", off: !pages.runsOne() || disabled, run: () => pages.runOne(node) },
       { act: "run-one-with", label: "Run this node with…", icon: "play", off: !pages.runsOne() || disabled || !asksOfOne(editor, node), run: () => pages.runOne(node, { ask: true }) },
       null,

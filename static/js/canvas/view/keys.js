@@ -22,7 +22,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
     "shift+n": () => acts.note(),
     "/": () => palette.focus(),
     r: () => running.start(),
-    "shift+r": () => (focused() ? running.startOne(focused()) : announce("Select the node to run alone.")),
+    "shift+r": () => (focused() ? running.startTo(focused()) : announce("Select the node to run to.")),
     c: () => focused() && connectList.fromNode(focused(), anchor()),
     d: () => (selectFocused(), acts.disable()),
     o: () => outline(),

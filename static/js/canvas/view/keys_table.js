@@ -19,7 +19,7 @@ const TABLE = [
   ]],
   ["View and run", [
     ["F, 1", "Fit the flow"], ["+, -, 0", "Zoom in, out, 100%"], ["Space drag", "Pan"], ["Ctrl Wheel", "Zoom"],
-    ["R", "Run"], ["Shift R", "Run the selected node alone"], ["Ctrl S", "Save now"], ["?", "This table"],
+    ["R", "Run"], ["Shift R", "Run to the selected node"], ["Ctrl S", "Save now"], ["?", "This table"],
   ]],
 ];
 

@@ -104,6 +104,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
     },
     runsOne: () => running.allowed,
     runOne: (id, options) => running.startOne(id, options),
+    runTo: (id) => running.startTo(id),
     open: (id) => {
       editor.select({ nodes: [id] });
       panels.open();

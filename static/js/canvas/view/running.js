@@ -1,5 +1,6 @@
 // Run: save first, start, follow the events, cancel. Draws nothing itself but the clock of a run.
 
+import { ancestors } from "../state/document.js";
 import { RunState } from "../state/run.js";
 import { announce } from "./announce.js";
 import { followRun } from "./run_feed.js";
@@ -27,6 +28,17 @@ export class Running {
       const inputs = declaredInputs(this.editor.document.nodes.values());
       if (inputs.length) return askInputs(document.body, inputs, (values) => this.#post(values));
       return this.#post(undefined);
+    });
+  }
+
+  /** Save, then run the draft up to a node: it, and everything before it. */
+  startTo(id) {
+    return this.#saved(async () => {
+      const { document: drawn } = this.editor;
+      const part = ancestors(drawn, id).add(id);
+      const post = (values) => this.#post(values, { to: id });
+      const inputs = declaredInputs([...drawn.nodes.values()].filter((node) => part.has(node.id)));
+      return inputs.length ? askInputs(document.body, inputs, post) : post(undefined);
     });
   }
 
