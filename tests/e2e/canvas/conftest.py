@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from tests.support.canvas import Canvas
 from tests.support.installation import Installation, canary
 from tests.support.page_server import serve
+from tests.support.runs import Workshop
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,12 @@ def origin(place: Installation) -> Iterator[str]:
     """Where it is served."""
     with serve(place) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def workshop(place: Installation) -> Workshop:
+    """The served installation's worker, played by the test."""
+    return Workshop.open(place)
 
 
 @pytest.fixture(scope="module")

@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.integration.runtime.test_runs import event, send
+from tests.e2e.canvas.playing import ended, held, shown
 from tests.support.canvas import Canvas, edge, graph, node
-from tests.support.installation import Installation
-from tests.support.runs import HeldRun, Workshop
-
-
-@pytest.fixture(scope="module")
-def workshop(place: Installation) -> Workshop:
-    """The served installation's worker, played by the test."""
-    return Workshop.open(place)
-
-
-def held(canvas: Canvas, workshop: Workshop) -> HeldRun:
-    """Take the newest run of the open flow, as a worker would."""
-    (run, *_) = canvas.api.get(f"/runs?flow_id={canvas.flow}").get_json()["items"]
-    return workshop.runtime.claim(workshop.worker, run["id"])
-
-
-def ended(workshop: Workshop, run: HeldRun, key: str, **data: object) -> None:
-    """Tell that a node and its run succeeded."""
-    told = event(run.plan["next_seq"], type="node", node=key, data={"state": "succeeded", **data})
-    assert send(workshop.runtime, run, told).status_code == 200
-    done = workshop.runtime.post(f"/runs/{run.id}/finish", run.token(), {"state": "succeeded"})
-    assert done.status_code == 200, done.json
-
-
-def shown(canvas: Canvas, key: str, state: str) -> None:
-    """Expect a node to be drawn in a state."""
-    mark = canvas.node(key).locator(".node__state")
-    expect(mark).to_have_attribute("data-state", state, timeout=15_000)
+from tests.support.runs import Workshop
 
 
 def test_a_node_alone(canvas: Canvas, workshop: Workshop) -> None:

@@ -59,6 +59,15 @@ export class Inspector {
     else this.waiting = requestAnimationFrame(() => (clearTimeout(this.calming), draw()));
   }
 
+  /** Go to the outline's first row, at once: keys that are pressed next are meant for it. */
+  focusOutline() {
+    cancelAnimationFrame(this.waiting);
+    clearTimeout(this.calming);
+    this.waiting = this.calming = null;
+    drawOutline(this.root, this.editor, this.actions);
+    this.root.querySelector("[data-outline]")?.focus();
+  }
+
   #structure(node) {
     const { document, catalog } = this.editor;
     const wires = [...wiresInto(document, node.id), ...wiresFrom(document, node.id)];

@@ -225,7 +225,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
     outline: () => {
       editor.select({});
       panels.open();
-      requestAnimationFrame(() => requestAnimationFrame(() => hook("inspector").querySelector("[data-outline]")?.focus()));
+      inspector.focusOutline();
     },
     save: () => autosave.flush().then((done) => announce(done ? "Saved." : "Not saved yet.")),
     dialog: find("[data-keys-dialog]"),

@@ -19,7 +19,7 @@ const AT_ONCE = 30;
 export function drawOutline(root, editor, actions) {
   const { document, selection } = editor;
   root.setAttribute("aria-label", "Inspector: the flow");
-  const kept = globalThis.document.activeElement?.dataset?.outline;
+  const place = focusedIn(root);
   const many = selection.size;
   const head = h(
     "div",
@@ -34,9 +34,20 @@ export function drawOutline(root, editor, actions) {
       button("add", "plus", "Add a node", (event) => actions.quickAdd(event.currentTarget)),
       button("note", "sticky-note", "Note", () => actions.acts().note())));
   }
-  body.append(list(editor, actions, selection.nodes.size ? [...selection.nodes] : editor.order(), kept));
+  body.append(list(editor, actions, selection.nodes.size ? [...selection.nodes] : editor.order(), place?.outline ?? place?.outlineConnect));
   replace(root, head, body);
-  if (kept) root.querySelector(`[data-outline="${CSS.escape(kept)}"]`)?.focus({ preventScroll: true });
+  for (const [name, value] of Object.entries(place ?? {})) {
+    const attribute = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    root.querySelector(`[data-${attribute}="${CSS.escape(value)}"]`)?.focus({ preventScroll: true });
+  }
+}
+
+/** The mark of the button that has the focus, by which it is found again: {outline: "call"}. */
+function focusedIn(root) {
+  const at = globalThis.document.activeElement;
+  if (!root.contains(at)) return null;
+  const name = ["outline", "outlineConnect", "outlineWire", "act"].find((one) => one in at.dataset);
+  return name ? { [name]: at.dataset[name] } : null;
 }
 
 function button(act, symbol, label, run) {
