@@ -56,6 +56,8 @@ class Canvas:
     open_bare_ms: float
     pan_p95: float
     pan_bare_p95: float
+    read_p95: float
+    read_bare_p95: float
     zoom_p95: float
     zoom_bare_p95: float
     drag_p50: float
@@ -72,6 +74,7 @@ class Canvas:
         rows = [
             ("open to interactive", self.open_ms, self.open_bare_ms),
             ("pan, p95 frame", self.pan_p95, self.pan_bare_p95),
+            ("pan at full size, p95", self.read_p95, self.read_bare_p95),
             ("zoom, p95 frame", self.zoom_p95, self.zoom_bare_p95),
         ]
         return [
@@ -88,6 +91,8 @@ class Canvas:
                         self.open_ms / self.open_bare_ms, 1.5, "×"),
             Requirement("canvas, pan p95 frame beside bare X6",
                         self.pan_p95 / self.pan_bare_p95, 1.25, "×"),
+            Requirement("canvas, pan at full size p95 frame beside bare X6",
+                        self.read_p95 / self.read_bare_p95, 1.25, "×"),
             Requirement("canvas, zoom p95 frame beside bare X6",
                         self.zoom_p95 / self.zoom_bare_p95, 1.25, "×"),
             Requirement("canvas, drag a node with 10 wires, p50 frame", self.drag_p50, 17, " ms"),
@@ -155,6 +160,11 @@ def measure(installation: Installation) -> Canvas:
         pan, pan_bare = _wheels(page, bare, ctrl=False)
         zoom, zoom_bare = _wheels(page, bare, ctrl=True)
         page.bring_to_front()
+        middle = f"n{NODES // 2}"
+        _find(page, middle)
+        bare.evaluate(pages.CENTRE, middle)
+        read, read_bare = _wheels(page, bare, ctrl=False)
+        page.bring_to_front()
         _find(page, "n0")
         refusal, drag = float(page.evaluate(pages.REFUSE)), float(page.evaluate(pages.DRAG))
         key, undo = _key(page), _undo(page)
@@ -165,7 +175,7 @@ def measure(installation: Installation) -> Canvas:
     run = installation.call("GET", f"/runs?flow_id={flows['Busy']}")["items"][0]["id"]
     return Canvas(
         NODES, WIRES, statistics.median(opened), statistics.median(opened_bare), pan, pan_bare,
-        zoom, zoom_bare, drag, key, refusal, undo, many, _validate(), live,
+        read, read_bare, zoom, zoom_bare, drag, key, refusal, undo, many, _validate(), live,
         _count_events(installation, run),
     )  # fmt: skip
 

@@ -19,6 +19,11 @@ fetch("/graph.json").then((answer) => answer.json()).then((document_) => {
 PAGE = """<!doctype html><meta charset="utf-8"><style>#stage{width:1100px;height:800px}</style>
 <link rel="stylesheet" href="/x6.css"><div id="stage"></div><script src="/x6.js"></script>
 <script src="/bare.js"></script>"""
+#: Shows a node of the bare page in the middle, at the size it is drawn in.
+CENTRE = """(id) => {
+  bare.zoomTo(1);
+  bare.centerCell(bare.getCellById(id));
+}"""
 #: Turns wheels on an element and measures the time from one frame to the next.
 WHEEL = """async ([selector, frames, ctrlKey]) => {
   const target = document.querySelector(selector);

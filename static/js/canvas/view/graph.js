@@ -5,16 +5,13 @@
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
 import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
-import { GRID, overlaps } from "../state/geometry.js";
+import { GRID } from "../state/geometry.js";
 import { Camera } from "./camera.js";
 import { createNodeElement, drawNode } from "./node_element.js";
 import { elements, registerShapes } from "./graph_shapes.js";
+import { READABLE, Sight } from "./sight.js";
 
 const X6 = globalThis.X6;
-/** Below this scale no word can be read: nodes are boxes in their kind's colour. */
-const READABLE = 0.25;
-/** So many nodes stay drawn in full when they are out of sight again. */
-const KEPT = 150;
 /** Milliseconds after the last step of a zoom. */
 const SETTLE = 160;
 /** X6 sorts all cells when one is added; what lies over what is in each cell's zIndex anyway. */
@@ -50,12 +47,12 @@ export class GraphView extends Camera {
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(stage);
     this.drawn = { document: null, version: 0, selection: new Set() };
-    this.full = new Set();
+    this.sight = new Sight(this);
     /** Told (id, element) when a node was drawn in full. */
     this.onFull = new Set();
     this.fit();
-    this.onTransform.add(() => this.#detailSoon());
-    stage.addEventListener("focusin", (event) => this.#drawFull(event.target.closest(".node")?.dataset.nodeId));
+    this.onTransform.add(() => this.sight.lookSoon());
+    stage.addEventListener("focusin", (event) => this.sight.drawFull(event.target.closest(".node")?.dataset.nodeId));
     editor.on("document", () => this.sync());
     editor.on("view", ({ node }) => this.#syncNodes([node]));
     editor.on("selection", () => this.#redrawSelection());
@@ -77,6 +74,7 @@ export class GraphView extends Camera {
     const touched = [...document.nodes.keys()].filter((id) => touchedAt(document, id) > since);
     if (fresh) this.#load(touched);
     else this.#syncNodes(touched);
+    if (touched.length) this.sight.lookSoon();
   }
 
   /** All cells at once: added one by one, each makes X6 sort those that are there. */
@@ -136,7 +134,7 @@ export class GraphView extends Camera {
   }
 
   #dropNode(id) {
-    this.full.delete(id);
+    this.sight.forget(id);
     this.elements.delete(id);
     elements.delete(this.#cellId("n", id));
     this.graph.getCellById(this.#cellId("n", id))?.remove();
@@ -216,10 +214,9 @@ export class GraphView extends Camera {
     const node = document.nodes.get(id);
     const element = this.elements.get(id);
     if (!node || !element) return;
-    const fresh = !this.full.has(id) && this.#near(id, this.#around());
-    if (fresh) this.full.add(id);
+    const fresh = this.sight.enters(id);
     drawNode(element, {
-      full: this.full.has(id),
+      full: this.sight.full.has(id),
       node,
       item: editor.catalog.of(node),
       shape: editor.shape(id),
@@ -231,47 +228,6 @@ export class GraphView extends Camera {
       wiredOut: new Set(wiresFrom(document, id).map(({ source }) => source.port)),
     });
     if (fresh) for (const listener of this.onFull) listener(id, element);
-  }
-
-  // ---- detail: in full is drawn what can be read ----
-
-  /** What is seen and half as much around it; null where the scale is too small to read. */
-  #around() {
-    if (this.transform.scale < READABLE) return null;
-    const { x, y, width, height } = this.visible();
-    return { x: x - width / 2, y: y - height / 2, width: width * 2, height: height * 2 };
-  }
-
-  #near(id, around) {
-    return around !== null && overlaps(this.editor.box(id), around);
-  }
-
-  #drawFull(id) {
-    if (!id || this.full.has(id) || !this.elements.has(id)) return;
-    this.full.add(id);
-    this.drawOne(id);
-    for (const listener of this.onFull) listener(id, this.elements.get(id));
-  }
-
-  /** In the next frame, however often one looked elsewhere until then. */
-  #detailSoon() {
-    if (this.detailing) return;
-    this.detailing = true;
-    requestAnimationFrame(() => {
-      this.detailing = false;
-      this.#detail();
-    });
-  }
-
-  #detail() {
-    const around = this.#around();
-    for (const id of this.elements.keys()) if (!this.full.has(id) && this.#near(id, around)) this.#drawFull(id);
-    if (this.full.size <= KEPT) return;
-    for (const id of [...this.full]) {
-      if (this.#near(id, around) || this.elements.get(id).contains(document.activeElement)) continue;
-      this.full.delete(id);
-      this.drawOne(id);
-    }
   }
 
   #drawEdge(edge) {
@@ -307,6 +263,7 @@ export class GraphView extends Camera {
   }
 
   focusNode(id) {
+    this.sight.bring(id);
     this.elements.get(id)?.focus({ preventScroll: true });
   }
 
@@ -360,6 +317,7 @@ export class GraphView extends Camera {
 
   dispose() {
     clearTimeout(this.settling);
+    this.sight.dispose();
     this.observer.disconnect();
     for (const id of [...this.elements.keys()]) elements.delete(this.#cellId("n", id));
     this.graph.dispose();
