@@ -56,9 +56,9 @@ def find_config_problems(
     wires = frozenset(wired)
     # Empty is unfinished rather than wrong, and nothing at all where a wire brings the value.
     empty = {
-        field.name: field
-        for field in component.fields().values()
-        if field.required and config.get(field.name) in (None, "")
+        name: field
+        for name, field in component.required_fields().items()
+        if config.get(name) in (None, "")
     }
     problems = {name: _missing(field, node) for name, field in empty.items() if name not in wires}
     try:
@@ -68,8 +68,8 @@ def find_config_problems(
             name = _name(one)
             if name not in empty:
                 problems.setdefault(name, _wrong(component, one, node))
-    for name, field in component.fields().items():
-        if field.shown["dynamic_choices"] and name not in problems:
+    for name, field in component.choosing_fields().items():
+        if name not in problems:
             found = _not_a_choice(component, field, config, node)
             if found is not None:
                 problems[name] = found

@@ -124,6 +124,19 @@ class Component:
 
     @classmethod
     @cache
+    def required_fields(cls) -> Mapping[str, ConfigField]:
+        """Return those of the fields that a node can't do without."""
+        return {name: field for name, field in cls.fields().items() if field.required}
+
+    @classmethod
+    @cache
+    def choosing_fields(cls) -> Mapping[str, ConfigField]:
+        """Return those of the fields whose choices follow from the settings."""
+        fields = cls.fields().items()
+        return {name: field for name, field in fields if field.shown["dynamic_choices"]}
+
+    @classmethod
+    @cache
     def input_ports(cls) -> Mapping[str, Port]:
         """Return every input by name: declared ones, wirable fields, and ``start``."""
         wired = (one.port for one in cls.fields().values() if one.port is not None)
@@ -138,6 +151,7 @@ class Component:
         return ports
 
     @classmethod
+    @cache
     def has_dynamic_ports(cls) -> bool:
         """Say whether the ports follow from the settings."""
         return cls.ports.__func__ is not Component.ports.__func__  # type: ignore[attr-defined]

@@ -266,10 +266,13 @@ def _is_position(value: Any) -> bool:
     return (
         isinstance(value, list | tuple)
         and len(value) == 2
-        and all(
-            type(part) in (int, float) and -MAX_POSITION <= part <= MAX_POSITION for part in value
-        )
+        and _is_coordinate(value[0])
+        and _is_coordinate(value[1])
     )
+
+
+def _is_coordinate(value: Any) -> bool:
+    return type(value) in (int, float) and -MAX_POSITION <= value <= MAX_POSITION
 
 
 def _config_problems(config: dict[str, Any], *, zeros: bool) -> Iterator[tuple[str, str]]:
