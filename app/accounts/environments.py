@@ -15,6 +15,7 @@ from app.accounts.actor import Actor
 from app.accounts.administrators import require_everywhere, scopes_everywhere
 from app.accounts.models import Environment, EnvironmentReach, RoleGrant
 from app.accounts.policies import Policies, read_policies
+from app.accounts.rules import Rules, hash_rules, read_rules, rules_to_change, seal_rules
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.errors import Conflict, Invalid, NotFound, Unavailable
@@ -81,9 +82,18 @@ def list_environments(session: Session) -> list[Environment]:
     return list(session.scalars(select(Environment).order_by(Environment.name)))
 
 
+def rules_of(session: Session, environment_id: str) -> Rules:
+    """Return the rules of an environment.
+
+    :raises NotFound: ``environment_not_found``.
+    :raises Tampered: ``row_tampered``: they were changed outside Tacit.
+    """
+    return read_rules(session, get_environment(session, environment_id))
+
+
 def policies_of(session: Session, environment_id: str) -> Policies:
-    """Return what an environment demands."""
-    return read_policies(get_environment(session, environment_id).policies)
+    """Return what an environment demands; raises as :func:`rules_of`."""
+    return rules_of(session, environment_id).policies
 
 
 def create_environment(
@@ -123,7 +133,9 @@ def add_environment(session: Session, name: str, title: str, **more: Any) -> Env
     made = Environment(name=name, title=title, **more)
     session.add(made)
     session.flush()
-    session.add(EnvironmentReach(environment_id=made.id))
+    session.add(EnvironmentReach(
+        environment_id=made.id, rules_hash=hash_rules(made.protected, made.policies)
+    ))
     session.flush()
     return made
 
@@ -150,6 +162,8 @@ def change_environment(
 ) -> Environment:
     """Change how an environment is called on pages, whether it is protected, and its policies.
 
+    Where its rules were changed in SQL, what isn't given becomes the strictest.
+
     :param policies: those to change; the others stay.
     :raises Denied: the actor lacks ``environments:manage`` there.
     :raises NotFound: ``environment_not_found``.
@@ -160,15 +174,19 @@ def change_environment(
     wanted: dict[str, Any] = {}
     if title is not None:
         wanted["title"] = _check_title(title)
-    if protected is not None:
-        wanted["protected"] = protected
-    if policies is not None:
-        wanted["policies"] = read_policies({**row.policies, **policies}).to_json()
+    if protected is not None or policies is not None:
+        rules = rules_to_change(session, row)
+        wanted["protected"] = rules.protected if protected is None else protected
+        merged = {**rules.policies.to_json(), **(policies or {})}
+        wanted["policies"] = read_policies(merged).to_json()
     changed = {key: value for key, value in wanted.items() if getattr(row, key) != value}
     if changed:
         for key, value in changed.items():
             setattr(row, key, value)
         session.flush()
+    if "protected" in wanted:
+        seal_rules(session, row)
+    if changed:
         audit.record(
             session, actor=actor.who(), action=Action.ENVIRONMENT_CHANGE, target=row.name,
             data={"environment": row.id, **changed},

@@ -44,15 +44,20 @@ class Environment(Base):
 
 class EnvironmentReach(Sealed, Base):
     """What the runs of an environment may reach. Each environment has its row from the beginning:
-    none stands for nothing, so that one deleted in SQL is found."""
+    none stands for nothing, so that one deleted in SQL is found.
+
+    :ivar rules_hash: of the environment's protection and policies, see :mod:`app.accounts.rules`.
+    """
 
     __tablename__ = "environment_reach"
     __table_args__ = (Index(None, "mac_key_id"),)
     SEALED: ClassVar[tuple[str, ...]] = ("environment_id", "allow_private", "worker_secrets")
+    SEALED_ONCE_SET: ClassVar[tuple[str, ...]] = ("rules_hash",)
 
     environment_id: Mapped[str] = mapped_column(ForeignKey("environments.id"), primary_key=True)
     allow_private: Mapped[bool] = mapped_column(default=True)
     worker_secrets: Mapped[list[Any]] = mapped_column(default=list)
+    rules_hash: Mapped[str | None] = mapped_column(String(64), default=None)
 
 
 class User(Sealed, Base):

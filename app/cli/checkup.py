@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -25,6 +26,9 @@ from app.config import Config
 from app.errors import TacitError, Unavailable
 from app.ids import utcnow
 from app.keys.ca import RENEW_BEFORE, TlsFiles, certificate_end
+
+MOST_ROWS = 20
+"""Changed rows that are named."""
 
 CLOCK_TOLERANCE = 30.0
 """Seconds that a worker's clock may differ: the leeway of service tokens."""
@@ -47,6 +51,7 @@ def examine(config: Config | None = None) -> Iterator[Finding]:
         ("home", lambda: _home(config, running)),
         ("key", lambda: _key(config)),
         ("database", lambda: _database(config)),
+        ("rows", lambda: _rows(config)),
         ("queue", lambda: _queue(config, running)),
         ("tls", lambda: _tls(config, running)),
         ("clock", lambda: _clock(config, running)),
@@ -128,6 +133,30 @@ def _database(config: Config) -> Iterator[Finding]:
         yield Finding("database", "ok", "answers, and its tables are up to date")
     else:
         yield Finding("database", "wrong", "Its tables are not up to date: run “tacit migrate”.")
+
+
+def _rows(config: Config) -> Iterator[Finding]:
+    from app.accounts.rules import find_changed_rules
+    from app.keys.examining import find_tampered
+    from app.runs.reach import find_missing_reach
+
+    services = load_factory("open_services")(config, with_vault=False)
+    try:
+        with services.db.read() as session:
+            found = [
+                f"A row of {one.table} ({one.key}) was changed outside Tacit, so it is not used. "
+                "Put it back as it was from a backup, or delete it and make it anew."
+                for one in islice(find_tampered(session), MOST_ROWS)
+            ]
+            if not found:
+                found += [one.message for one in find_changed_rules(session)]
+                found += [one.message for one in find_missing_reach(session)]
+    finally:
+        services.db.dispose()
+    if not found:
+        yield Finding("rows", "ok", "what is sealed is as Tacit wrote it")
+    for words in found[:MOST_ROWS]:
+        yield Finding("rows", "wrong", words)
 
 
 def _queue(config: Config, running: Running | None) -> Iterator[Finding]:

@@ -9,13 +9,18 @@ from app.config import Config
 def upgrade(config: Config) -> None:
     """Apply the migrations that the database lacks; seals rows that one of them calls for."""
     from app import migrate
+    from app.accounts.rules import SEALED_SINCE, seal_all_rules
     from app.runs.reach import ROWS_SINCE, seal_reach
 
-    if ROWS_SINCE not in migrate.upgrade(config):
+    applied = migrate.upgrade(config)
+    if ROWS_SINCE not in applied and SEALED_SINCE not in applied:
         return
     services = load_factory("open_services")(config)
     try:
         with services.db.begin() as session:
-            seal_reach(session)
+            if ROWS_SINCE in applied:
+                seal_reach(session)
+            if SEALED_SINCE in applied:
+                seal_all_rules(session)
     finally:
         services.db.dispose()

@@ -13,6 +13,7 @@ from app import audit
 from app.accounts.actor import Actor
 from app.accounts.environments import get_environment
 from app.accounts.freeze import refuse_frozen
+from app.accounts.rules import read_rules
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.parsing.limits import DEPTH, depth_of
@@ -179,11 +180,12 @@ def refuse_protected(session: Session, actor: Actor, graph: Graph, what: str) ->
 
     :param what: is to be run, for the message.
     :raises Locked: ``environment_protected``.
+    :raises Tampered: ``row_tampered``: somebody changed in SQL whether it is protected.
     """
     if not secret_references(graph) and not external_references(graph, registry()):
         return
     environment = get_environment(session, actor.environment_id)
-    if environment.protected:
+    if read_rules(session, environment).protected:
         raise Locked(
             "environment_protected",
             f"Environment {environment.name} is protected, so {what} doesn't run here. Activate "

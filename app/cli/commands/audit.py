@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from app.accounts.replay import find_replayed_access
+from app.accounts.rules import find_changed_rules
 from app.audit.reading import export_events
 from app.audit.verify import make_checkpoint, read_checkpoints
 from app.audit.verify import verify as verify_chains
@@ -42,7 +43,7 @@ def verify(file: Path | None) -> None:
         findings = [*verdict.findings]
         for find_replayed in (
             find_replayed_secrets, find_replayed_versions, find_replayed_access,
-            find_replayed_workers, find_missing_reach,
+            find_replayed_workers, find_missing_reach, find_changed_rules,
         ):
             findings += find_replayed(session)
     for finding in findings:

@@ -13,8 +13,9 @@ _MARKS = {"ok": "ok   ", "note": "note ", "wrong": "WRONG"}
 def doctor() -> None:
     """Say what is wrong with this installation and how to mend it; exit 1 if anything is.
 
-    Checks the home folder, the master key, the database, the queue, TLS, the clock, the workers'
-    keys, what keeps runs away from the server's files, and the components of installed packages.
+    Checks the home folder, the master key, the database, the seals of its rows, the queue, TLS,
+    the clock, the workers' keys, what keeps runs away from the server's files, and the components
+    of installed packages.
     """
     findings = list(examine())
     for finding in findings:

@@ -49,7 +49,7 @@ def test_nothing_is_wrong_with_a_fresh_installation(config: Config) -> None:
     found = list(examine(config))
     assert [one for one in found if one.state == "wrong"] == []
     assert {one.area for one in found} == {
-        "home", "key", "database", "queue", "tls", "clock", "worker keys", "confinement",
+        "home", "key", "database", "rows", "queue", "tls", "clock", "worker keys", "confinement",
         "components",
     }
 
@@ -59,6 +59,22 @@ def test_a_broken_component_of_a_package(config: Config, another_package: Path) 
     said = _wrong(config)["components"]
     assert "acme.greet of acme-ill 1.2 can't be loaded" in said
     assert "[component_import_failed]" in said
+
+
+def test_rows_changed_in_sql(config: Config) -> None:
+    """What a refusal sends an operator here for is named, row by row."""
+    engine = build_engine(config.database_url)
+    with engine.begin() as connection:
+        email = connection.execute(text("select email from users")).scalar_one()
+        connection.execute(text("update environments set protected = :yes"), {"yes": True})
+    assert "protection or the policies of environment default" in _wrong(config)["rows"]
+    with engine.begin() as connection:
+        connection.execute(text("update users set email = :to"), {"to": f"x{email}"})
+        user = connection.execute(text("select id from users")).scalar_one()
+    engine.dispose()
+    said = _wrong(config)["rows"]
+    assert said.startswith(f"A row of users ({user}) was changed outside Tacit")
+    assert "backup" in said
 
 
 def test_no_installation(tmp_path: Path) -> None:
