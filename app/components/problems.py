@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,6 +25,14 @@ class Remedy:
     def to_json(self) -> dict[str, Any]:
         """Return ``{"action", "label", …data}``."""
         return {"action": self.action, "label": self.label, **self.data}
+
+
+def and_more(problems: Sequence[object]) -> str:
+    """Return what a refusal adds to the first of its findings: how many there are beside it."""
+    more = len(problems) - 1
+    if more < 1:
+        return ""
+    return " There is 1 more." if more == 1 else f" There are {more} more."
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from app.accounts.actor import Actor
 from app.accounts.environments import policies_of
 from app.accounts.scopes import Scope
 from app.audit import Action
-from app.components.problems import Problem, Remedy
+from app.components.problems import Problem, Remedy, and_more
 from app.components.registry import registry
 from app.errors import Invalid
 from app.flows.external_uses import forget_external_uses, note_external_uses
@@ -82,8 +82,7 @@ def activate_flow(
         first = blocking[0].message if blocking else "It has no nodes yet."
         raise Invalid(
             "flow_has_problems",
-            f"Flow {flow.name} can't be activated yet: {first}"
-            + (f" There are {len(blocking) - 1} more." if len(blocking) > 1 else ""),
+            f"Flow {flow.name} can't be activated yet: {first}{and_more(blocking)}",
             problems=[
                 {**problem.to_json(), "link": _link(problem, flow.id)} for problem in blocking
             ],

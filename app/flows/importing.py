@@ -18,6 +18,7 @@ from app.accounts.actor import Actor
 from app.accounts.models import Environment
 from app.accounts.scopes import Scope
 from app.audit import Action
+from app.components.problems import and_more
 from app.components.registry import registry
 from app.errors import Invalid
 from app.flows import service
@@ -168,9 +169,9 @@ def import_flows(
 def _blocked(problems: list[Finding], names: dict[str, str], dry_run: bool) -> ImportReport:
     if not dry_run:
         first = str(problems[0]["message"])
-        more = f" There are {len(problems) - 1} more." if len(problems) > 1 else ""
         raise Invalid(
-            "bundle_blocked", f"The bundle can't be imported; nothing was written. {first}{more}",
+            "bundle_blocked",
+            f"The bundle can't be imported; nothing was written. {first}{and_more(problems)}",
             field="bundle", problems=problems,
         )
     return ImportReport(False, True, problems=tuple(problems), mappings={"secrets": names})

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.components.builtins.trigger_manual import ManualTrigger, ManualTriggerConfig, RunInput
 from app.components.ports import USE_SECRET_FETCH
-from app.components.problems import Problem
+from app.components.problems import Problem, and_more
 from app.errors import Invalid
 from app.flows.graph import Graph, Node
 
@@ -53,10 +53,9 @@ def check_inputs(graph: Graph, given: Mapping[str, Any]) -> dict[str, Any]:
         return dict(given)
     problems = list(_find_problems(declared, given))
     if problems:
-        more = f" There are {len(problems) - 1} more." if len(problems) > 1 else ""
         raise Invalid(
-            "inputs_invalid", f"The run can't start. {problems[0].message}{more}", field="inputs",
-            problems=[problem.to_json() for problem in problems],
+            "inputs_invalid", f"The run can't start. {problems[0].message}{and_more(problems)}",
+            field="inputs", problems=[problem.to_json() for problem in problems],
         )
     values = {one.name: one.default for one in declared if one.default is not None}
     return values | {name: value for name, value in given.items() if value is not None}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from app.components.problems import Problem
+from app.components.problems import Problem, and_more
 from app.errors import Invalid
 
 MAX_LIMIT: Final = 1000
@@ -123,9 +123,9 @@ def read_settings(document: object) -> FlowSettings:
     except ValidationError as error:
         found = error.errors(include_input=False, include_context=False, include_url=False)
         problems = [_problem(one["loc"], one["type"], one["msg"]) for one in found[:50]]
-    more = f" There are {len(problems) - 1} more." if len(problems) > 1 else ""
     raise Invalid(
-        "settings_invalid", f"The settings can't be taken. {problems[0].message}{more}",
+        "settings_invalid",
+        f"The settings can't be taken. {problems[0].message}{and_more(problems)}",
         field="settings", problems=[problem.to_json() for problem in problems],
     )
 

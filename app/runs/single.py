@@ -19,7 +19,7 @@ from app.accounts.scopes import Scope
 from app.components.binding import convert
 from app.components.errors import NodeError
 from app.components.ports import Port, PortType
-from app.components.problems import Problem
+from app.components.problems import Problem, and_more
 from app.components.registry import registry
 from app.errors import Invalid
 from app.flows.graph import Edge, Graph, Node, parse_graph
@@ -165,9 +165,9 @@ def _gather(
             else:
                 values.setdefault(one, {})[port.name] = found[0]
     if problems:
-        more = f" There are {len(problems) - 1} more." if len(problems) > 1 else ""
         raise Invalid(
-            "inputs_invalid", f"The node can't run alone. {problems[0].message}{more}",
+            "inputs_invalid",
+            f"The node can't run alone. {problems[0].message}{and_more(problems)}",
             field="inputs", problems=[problem.to_json() for problem in problems],
         )
     return values

@@ -17,7 +17,7 @@ from app.accounts.rules import read_rules
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.parsing.limits import DEPTH, depth_of
-from app.components.problems import Problem
+from app.components.problems import Problem, and_more
 from app.components.registry import registry
 from app.errors import Invalid, Locked
 from app.flows.credentials import CODE as CREDENTIAL
@@ -210,10 +210,8 @@ def read_start(session: Session, actor: Actor, flow: Flow, snapshot: FlowVersion
 
 def unfinished(flow: Flow, problems: list[Problem]) -> Invalid:
     """Return the refusal that lists what keeps a flow from running."""
-    count = len(problems)
     return Invalid(
         "flow_has_problems",
-        f"Flow {flow.name} can't run yet: {problems[0].message}"
-        + (f" There are {count - 1} more." if count > 1 else ""),
+        f"Flow {flow.name} can't run yet: {problems[0].message}{and_more(problems)}",
         problems=[problem.to_json() for problem in problems],
     )

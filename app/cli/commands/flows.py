@@ -195,16 +195,16 @@ def _table(report: ImportReport) -> str:
         where = _plain(".".join(str(problem[key]) for key in ("flow", "node") if problem[key]))
         lines.append(f"problem {problem['code']}  {blocks}  {where}: "
                      f"{_plain(str(problem['message']))}")
-    missing = sum(one.status != "found" for one in report.secrets)
+    lacking = sum(one.status != "found" for one in report.secrets)
+    lacks = f"{lacking} secret{'s are' if lacking > 1 else ' is'} missing or can't be used here"
     if report.blocked:
         lines.append("Blocked; nothing was written.")
     elif report.applied:
         lines.append("Imported as drafts." + (
-            f" {missing} secrets are missing, so not all of them can be activated yet."
-            if missing else ""))
+            f" {lacks}, so not all of them can be activated yet." if lacking else ""))
     else:
         lines.append("Nothing was written (dry run). " + (
-            f"{missing} secrets are missing." if missing else "Every secret is here."))
+            f"{lacks}." if lacking else "Every secret is here."))
     return "\n".join(lines)
 
 
