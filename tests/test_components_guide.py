@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,21 +14,11 @@ from app.components.packages import find_offers
 from app.components.registry import BUILTINS, Registry
 from tests.support.engine import Surroundings, run_flow
 from tests.support.graphs import graph, node, wire
+from tests.support.guide import forget_guide, lay_out_guide, write
 from tests.support.hunt import Hunt
 from tests.support.own_environment import Environment, own_environment
 from tests.support.running import telling_echo
 from tests.support.stages import canary
-
-GUIDE = Path(__file__).parents[1] / "docs" / "components.md"
-FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", GUIDE.read_text(), re.S))
-
-
-def write(folder: Path) -> Path:
-    for path, text in {**FILES, "acme_tacit/__init__.py": ""}.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +40,9 @@ def test_the_guide_s_package_installs_and_its_tests_pass(environment: Environmen
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The components with those of the guide, in this process."""
-    folder = write(tmp_path / "packages")
-    about = folder / "acme_tacit-1.0.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tacit\nVersion: 1.0.0\n")
-    found = re.search(r'"tacit.components"\]\n(.*?)\n\n', FILES["pyproject.toml"], re.S)
-    assert found
-    (about / "entry_points.txt").write_text(
-        "[tacit.components]\n" + found[1].replace('"', "") + "\n")
-    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.syspath_prepend(str(lay_out_guide(tmp_path / "packages")))
     yield Registry(BUILTINS, find_offers())
-    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_tacit"]:
-        del sys.modules[name]
+    forget_guide()
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,11 @@ import pytest
 from app.audit.models import AuditEvent
 from app.runs.service import start_check
 from tests.support.graphs import graph, node, wire
+from tests.support.guide import forget_guide, lay_out_guide
+from tests.support.packages import another_package
 from tests.support.runs import HeldRun, RuntimeClient, Workshop
+
+__all__ = ["another_package"]
 
 Events = Callable[[], list[AuditEvent]]
 
@@ -104,3 +109,41 @@ def test_a_check_of_one_node_grants_its_credentials_only(
     assert (held.plan["only_check"], held.plan["checking"]) == (True, True)
     assert [grant["node"] for grant in held.plan["grants"]] == ["keys"]
     assert {one["id"] for one in held.plan["graph"]["nodes"]} == {"keys", "aws"}
+
+
+@pytest.fixture
+def keeper(another_package: Path) -> Iterator[None]:
+    """The server with the package of the author's guide, and its secret manager."""
+    lay_out_guide(another_package)
+    yield
+    forget_guide()
+
+
+@pytest.mark.usefixtures("keeper")
+def test_a_manager_of_a_package_is_audited_and_found_like_those_of_tacit(
+    workshop: Workshop, runtime: RuntimeClient, events: Events
+) -> None:
+    """Nothing of the server knows Acme Keeper: the package's declaration says all of it."""
+    address = "https://keeper.example.com"
+    flow = workshop.flow(graph(
+        node("token", "secret.fetch", secretName=workshop.secret().name),
+        node("keep", "acme.keeper.fetch", address=address, secret="api", version=7),
+        node("log", "output.log", message="hello"), wire("token.value", "keep.credentials"),
+    ))
+    api = workshop.installation.api(workshop.installation.token(user_id=workshop.user_id))
+    where = dict(api.get("/external-secrets?provider=acme.keeper").json or {})["items"]
+    assert [(one["reference"], one["version"], one["flow_id"], one["node"]) for one in where] == [
+        ("api", "7", flow.id, "keep")
+    ]
+    held = runtime.claim(workshop.worker, workshop.run(flow).id)
+    assert held.plan["checking"] is True
+    events()
+    told = runtime.post(f"/runs/{held.id}/accesses", held.token(), {
+        "node": "keep", "attempt": 1, "purpose": "use", "code": "", "version": "7",
+        "reference": "CANARY",
+    })
+    assert told.status_code == 200
+    (access,) = [event for event in events() if event.action == "secret.external"]
+    assert (access.data["provider"], access.data["reference"]) == ("acme.keeper", "api")
+    assert (access.run_id, access.node, access.outcome) == (held.id, "keep", "ok")
+    assert "CANARY" not in repr(access.data)
