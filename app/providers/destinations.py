@@ -27,6 +27,11 @@ _NUMERIC = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\u0080-\u00a0\u2028\u2029\ud800-\udfff]")
 
 
+def place_of(host: str, port: int) -> str:
+    """Return ``host:port``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A URL that was read: lower-case ASCII host (IPv6 without brackets), port always there."""
@@ -39,9 +44,8 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """``host:port``, an IPv6 address in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        """See :func:`place_of`."""
+        return place_of(self.host, self.port)
 
     @property
     def origin(self) -> str:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from app.providers.addresses import METADATA_NAMES, Address, is_here, refused_as, unwrapped
-from app.providers.destinations import Target, read_host
+from app.providers.destinations import Target, place_of, read_host
 from app.providers.errors import EgressError, EgressRefused
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class EgressGuard:
         """
         host = read_host(host)
         if host in METADATA_NAMES:
-            raise _refused(f"{host}:{port}", "the name of a cloud's metadata service")
+            raise _refused(place_of(host, port), "the name of a cloud's metadata service")
         if self._is_own_name(host, port):
             raise _own(host, port)
         addresses = self._addresses(host, port, stop)
@@ -158,7 +158,7 @@ class EgressGuard:
         for address in addresses:
             kind = refused_as(address, allow_private=private)
             if kind is not None:
-                raise _refused(f"{host}:{port}", kind)
+                raise _refused(place_of(host, port), kind)
         if self._is_own(addresses, port, stop):
             raise _own(host, port)
         return addresses
@@ -178,7 +178,8 @@ class EgressGuard:
             except OSError as error:
                 reason = error.strerror or "no answer"
         raise EgressError(
-            "connection_failed", f"{host}:{port} can't be reached: {reason}.", retryable=True
+            "connection_failed", f"{place_of(host, port)} can't be reached: {reason}.",
+            retryable=True,
         )
 
     @property
@@ -234,8 +235,8 @@ def _refused(place: str, kind: str) -> EgressRefused:
 def _own(host: str, port: int) -> EgressRefused:
     return EgressRefused(
         "egress_refused",
-        f"{host}:{port} belongs to this installation of Tacit. Flows may not connect to its "
-        "listeners, its database or its queue.",
+        f"{place_of(host, port)} belongs to this installation of Tacit. Flows may not connect to "
+        "its listeners, its database or its queue.",
     )
 
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from app.providers.destinations import place_of
 from app.providers.egress import SLICE
 from app.providers.errors import EgressError
 
@@ -128,5 +129,4 @@ class _Raw(io.RawIOBase):
 
 def connect(guard: EgressGuard, host: str, port: int, stop: Stop) -> Stream:
     """Open a connection that the guard allows."""
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return Stream(guard.connect(host, port, stop), stop, place)
+    return Stream(guard.connect(host, port, stop), stop, place_of(host, port))

@@ -205,6 +205,7 @@ class EmailSend(Component):
         from app.components.http.addresses import open_line
         from app.components.mail.letters import write_letter
         from app.components.mail.smtp import deliver, read_place
+        from app.providers.destinations import place_of
         from app.providers.errors import EgressError
 
         config = context.config
@@ -217,7 +218,7 @@ class EmailSend(Component):
                 "A password goes over TLS only. Choose STARTTLS or TLS, or remove the wire into "
                 "password.",
             )
-        place = f"[{host}]:{config.port}" if ":" in host else f"{host}:{config.port}"
+        place = place_of(host, config.port)
         with context.span(f"SMTP {place}", server=place) as span:
             try:
                 refused = deliver(

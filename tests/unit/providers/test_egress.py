@@ -103,6 +103,12 @@ def test_the_installation_s_own_places_are_refused(own: str, asked: list[str]) -
     guard.check("innocent.example", 8445)
 
 
+def test_an_address_of_ipv6_is_named_with_brackets() -> None:
+    guard = EgressGuard(EgressPolicy(own=(Own("127.0.0.1", 8444),)), resolve=answering(["::1"]))
+    with pytest.raises(EgressRefused, match=r"^\[::1\]:8444 belongs"):
+        guard.check("::1", 8444)
+
+
 def test_an_own_name_is_refused_even_where_dns_fails() -> None:
     guard = EgressGuard(EgressPolicy(own=(Own("Runtime.example", 8444),)), resolve=answering([]))
     with pytest.raises(EgressRefused):
