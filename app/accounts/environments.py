@@ -15,7 +15,7 @@ from app.accounts.actor import Actor
 from app.accounts.administrators import require_everywhere, scopes_everywhere
 from app.accounts.models import Environment, EnvironmentReach, RoleGrant
 from app.accounts.policies import Policies, read_policies
-from app.accounts.rules import Rules, hash_rules, read_rules, rules_to_change, seal_rules
+from app.accounts.rules import STRICTEST, Rules, hash_rules, read_rules, rules_to_change, seal_rules
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.errors import Conflict, Invalid, NotFound, Unavailable
@@ -172,14 +172,20 @@ def change_environment(
     acting_in(session, actor, environment_id)
     row = get_environment(session, environment_id)
     wanted: dict[str, Any] = {}
+    foreign = False
     if title is not None:
         wanted["title"] = _check_title(title)
     if protected is not None or policies is not None:
-        rules = rules_to_change(session, row)
+        own = rules_to_change(session, row)
+        rules = own or STRICTEST
         wanted["protected"] = rules.protected if protected is None else protected
         merged = {**rules.policies.to_json(), **(policies or {})}
         wanted["policies"] = read_policies(merged).to_json()
-    changed = {key: value for key, value in wanted.items() if getattr(row, key) != value}
+        foreign = own is None
+    changed = {
+        key: value for key, value in wanted.items()
+        if getattr(row, key) != value or (foreign and key != "title")
+    }
     if changed:
         for key, value in changed.items():
             setattr(row, key, value)

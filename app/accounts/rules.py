@@ -24,11 +24,6 @@ from app.keys.sealed import Tampered
 SEALED_SINCE: Final = "0014_rules_sealed"
 """The migration since which the hash is there; rows of before get theirs right after it."""
 
-STRICTEST: Final = Policies(
-    hardcoded_credentials="refuse", require_allowed_hosts=True, value_reading=False
-)
-"""What stands for policies that were changed in SQL, as far as nobody sets them anew."""
-
 _log = logging.getLogger("tacit.accounts")
 
 
@@ -41,6 +36,12 @@ class Rules:
 
     protected: bool
     policies: Policies
+
+
+STRICTEST: Final = Rules(True, Policies(
+    hardcoded_credentials="refuse", require_allowed_hosts=True, value_reading=False
+))
+"""What stands for rules that were changed in SQL, as far as nobody sets them anew."""
 
 
 def hash_rules(protected: bool, policies: Mapping[str, Any]) -> str:
@@ -63,14 +64,22 @@ def read_rules(session: Session, row: Environment) -> Rules:
     return Rules(row.protected, read_policies(row.policies))
 
 
-def rules_to_change(session: Session, row: Environment) -> Rules:
-    """Return the rules that a change begins with: the strictest, where they are not Tacit's own.
+def rules_to_show(session: Session, row: Environment) -> Rules | None:
+    """Return the rules for a list; None where they, or the sealed row, are not Tacit's own."""
+    try:
+        return read_rules(session, row)
+    except Tampered:
+        return None
+
+
+def rules_to_change(session: Session, row: Environment) -> Rules | None:
+    """Return the rules that a change begins with; None where they are not Tacit's own.
 
     :raises Tampered: ``row_tampered``: the sealed row itself was changed or deleted.
     """
     if _hold(session, row, lock=True):
         return Rules(row.protected, read_policies(row.policies))
-    return Rules(True, STRICTEST)
+    return None
 
 
 def seal_rules(session: Session, row: Environment) -> None:

@@ -14,7 +14,7 @@ from app.accounts import service as accounts
 from app.accounts.actor import Actor
 from app.accounts.administrators import scopes_everywhere
 from app.accounts.limits import Limits, get_limits, set_limits
-from app.accounts.policies import Policies, read_policies
+from app.accounts.rules import STRICTEST, Rules, rules_to_show
 from app.accounts.scopes import Scope
 from app.errors import Conflict, Denied, Invalid
 from app.http.identity import ENVIRONMENT_COOKIE
@@ -32,14 +32,15 @@ _YEAR = 365 * 24 * 3600
 class EnvironmentRow:
     """An environment as the page shows it.
 
+    :ivar rules: the strictest, where they were changed outside Tacit, which ``foreign`` says.
     :ivar reach: None where its row was changed or deleted outside Tacit.
     """
 
     id: str
     name: str
     title: str
-    protected: bool
-    policies: Policies
+    rules: Rules
+    foreign: bool
     here: bool
     limits: Limits
     reach: Reach | None
@@ -100,16 +101,17 @@ def change_environment(environment_id: str) -> Response | tuple[str, int]:
     }
     try:
         with work() as (session, actor):
+            there = accounts.acting_in(session, actor, environment_id)
+            if "queued_runs" in form:
+                _change_limits(session, there, form)
+            if "worker_secrets" in form:
+                # First: where its row was deleted in SQL, nothing holds the rules until it is back.
+                _change_reach(session, there, form)
             row = accounts.change_environment(
                 session, actor, environment_id, title=form.get("title"),
                 protected="protected" in form, policies=policies,
             )
             name = row.name
-            there = accounts.acting_in(session, actor, environment_id)
-            if "queued_runs" in form:
-                _change_limits(session, there, form)
-            if "worker_secrets" in form:
-                _change_reach(session, there, form)
     except (Invalid, Tampered) as error:
         flash(error.detail, "error")
     else:
@@ -134,9 +136,10 @@ def _rows(session: Session, actor: Actor, everywhere: bool) -> Sequence[Environm
         if everywhere
         else [accounts.get_environment(session, actor.environment_id)]
     )
+    rules = {one.id: rules_to_show(session, one) for one in found}
     return [
         EnvironmentRow(
-            one.id, one.name, one.title, one.protected, read_policies(one.policies),
+            one.id, one.name, one.title, rules[one.id] or STRICTEST, rules[one.id] is None,
             one.id == actor.environment_id,
             Limits(one.queued_limit, one.running_limit, one.retention_days),
             _reach(session, one.id),

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
+from click.testing import CliRunner
 from sqlalchemy import select, text
 
 from app import migrate
-from app.accounts.environments import policies_of
+from app.accounts.environments import policies_of, rules_of
 from app.accounts.models import EnvironmentReach
 from app.accounts.policies import Policies
 from app.accounts.rules import find_changed_rules
 from app.audit.verify import Finding
+from app.cli import tacit
 from app.cli.prepare import prepare
 from app.config import Config
 from app.db import build_engine
 from app.factory import open_services
 from app.keys.sealed import Tampered
+from app.runs.reach import reach_of
 from tests.support.database import home_variables
 from tests.support.installation import Api, canary
 from tests.support.runs import Workshop, fetching
@@ -95,6 +99,47 @@ def test_s10_what_is_not_set_anew_is_the_strictest(workshop: Workshop, protected
     with workshop.installation.services.db.read() as session:
         assert list(find_changed_rules(session)) == []
         assert policies_of(session, protected).hardcoded_credentials == "refuse"
+
+
+def test_s10_the_page_offers_no_rule_of_somebody_else(workshop: Workshop, protected: str) -> None:
+    """Saving a page for another reason seals nothing that was put there, and the audit says it."""
+    house = workshop.installation
+    browser, address = house.signed_in(), "/settings/environments"
+    _edit(workshop, "protected = :no, policies = :none", no=False, none="{}")
+    shown = browser.send("GET", address).text
+    assert "changed outside Tacit" in shown
+    for name in ("protected", "hardcoded_credentials", "require_allowed_hosts"):
+        assert re.search(f'name="{name}" value="[a-z1]+" checked', shown), name
+    assert not re.search('name="value_reading" value="1" checked', shown)
+    listed = CliRunner().invoke(
+        tacit, ["environment", "list"], env=home_variables(house.config.home)
+    )
+    assert "changed outside Tacit" in listed.output
+    # As it stands there, somebody says so: it is theirs, and in the audit as a change.
+    as_it_is = {"title": "X", "value_reading": "1", "csrf_token": browser.csrf_token()}
+    assert browser.send("POST", f"{address}/{protected}", data=as_it_is).status_code == 303
+    with house.services.db.read() as session:
+        assert list(find_changed_rules(session)) == []
+    (event, *_) = _api(workshop).get("/audit?action=environment.change").json["items"]
+    assert event["data"]["protected"] is False
+
+
+def test_s10_the_page_mends_a_deleted_row_too(workshop: Workshop, protected: str) -> None:
+    """It says “Save to set it anew”."""
+    house = workshop.installation
+    browser, address = house.signed_in(), "/settings/environments"
+    with house.services.db.begin() as session:
+        session.execute(
+            text("delete from environment_reach where environment_id = :id"), {"id": protected}
+        )
+    assert "Save to set it anew" in browser.send("GET", address).text
+    saved = {"title": "X", "protected": "1", "worker_secrets": "", "allow_private": "1",
+             "csrf_token": browser.csrf_token()}
+    assert browser.send("POST", f"{address}/{protected}", data=saved).status_code == 303
+    with house.services.db.read() as session:
+        assert list(find_changed_rules(session)) == []
+        assert rules_of(session, protected).protected
+        assert reach_of(session, protected).allow_private
 
 
 def test_s10_a_hash_put_there_or_taken_away(workshop: Workshop, protected: str) -> None:

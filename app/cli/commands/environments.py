@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from app.accounts import service as accounts
-from app.accounts.policies import Policies, read_policies
+from app.accounts.policies import Policies
+from app.accounts.rules import rules_to_show
 from app.cli.installed import load_config, opened
 from app.cli.operator import environment_named, operator
 from app.cli.places import Running
@@ -47,10 +48,13 @@ def list_() -> None:
     with opened(load_config()) as services, services.db.read() as session:
         for row in accounts.list_environments(session):
             words = [row.title]
-            if row.protected:
-                words.append("protected")
-            words += [f"{key}={_shown(value)}"
-                      for key, value in read_policies(row.policies).to_json().items()]
+            rules = rules_to_show(session, row)
+            if rules is None:
+                words.append("protection and policies changed outside Tacit: see “tacit doctor”")
+            else:
+                words += ["protected"] if rules.protected else []
+                words += [f"{key}={_shown(value)}"
+                          for key, value in rules.policies.to_json().items()]
             click.echo(f"{row.name}  {row.id}  {'  '.join(words)}")
 
 
