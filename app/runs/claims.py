@@ -37,7 +37,7 @@ from app.ids import is_id, new_id, utcnow
 from app.keys.records import Reading, Writing
 from app.keys.sealed import Tampered
 from app.prepared import Prepared
-from app.runs import single, upto
+from app.runs import protection, single, upto
 from app.runs.checks import check_secrets, may_use
 from app.runs.concurrency import has_place
 from app.runs.context import check_context
@@ -161,6 +161,10 @@ def claim_run(
             )
             if external and not may_use(scopes):
                 problems += [external_denied(reference) for reference in external]
+            if references or external:
+                problems += protection.find_problems(
+                    session, run.environment_id, graph, _unactivated(run, version)
+                )
             reach = reach_of(session, run.environment_id)
     except Tampered as error:
         # Left queued, the run would be put back and tried for ever.
@@ -183,6 +187,16 @@ def claim_run(
         "running", run, kid, graph.to_document(), grants, flow_name, version.number, settings,
         environment_name, reach,
     )
+
+
+def _unactivated(run: Run, version: FlowVersion) -> str | None:
+    """Say what a run executes that nobody activated as it is; None for a whole version."""
+    kind = run.trigger.get("kind")
+    if kind == single.KIND:
+        return protection.ONE_NODE
+    if kind == upto.KIND:
+        return protection.PART
+    return protection.DRAFT if version.number is None else None
 
 
 def _part(run: Run, graph: Graph) -> Graph:

@@ -28,7 +28,8 @@ from app.flows.parts import nodes_of_one
 from app.flows.service import problems_of, version_to_run
 from app.flows.wires import label_of
 from app.runs.models import Run, RunNode
-from app.runs.starting import PASSING, Start, accept, refuse_protected, trigger_of, unfinished
+from app.runs.protection import ONE_NODE, refuse_protected
+from app.runs.starting import PASSING, Start, accept, trigger_of, unfinished
 from app.runs.views import RunView
 
 KIND: Final = "node"
@@ -74,7 +75,7 @@ def start_node(
     if given and not triggers and not repeated:
         actor.require(Scope.FLOWS_MANAGE)
     alone = Graph(tuple(graph.by_id[one] for one in part))
-    refuse_protected(session, actor, alone, "one node alone that uses secrets")
+    refuse_protected(session, actor.environment_id, alone, ONE_NODE)
     blocking = [
         problem
         for problem in problems_of(session, actor, graph, flow.id)

@@ -11,27 +11,26 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.actor import Actor
-from app.accounts.environments import get_environment
 from app.accounts.freeze import refuse_frozen
-from app.accounts.rules import read_rules
 from app.accounts.scopes import Scope
 from app.audit import Action
 from app.components.parsing.limits import DEPTH, depth_of
 from app.components.problems import Problem, and_more
 from app.components.registry import registry
-from app.errors import Invalid, Locked
+from app.errors import Invalid
 from app.flows.credentials import CODE as CREDENTIAL
 from app.flows.graph import Graph, parse_graph
 from app.flows.inputs import check_inputs
 from app.flows.models import Flow, FlowVersion
 from app.flows.service import problems_of, version_to_run
 from app.flows.settings import read_settings
-from app.flows.validation import external_references, secret_references
+from app.flows.validation import external_references
 from app.runs.checks import UNRESOLVED
 from app.runs.concurrency import admit, overlap, refuse_full
 from app.runs.context import hash_context
 from app.runs.events import append_own
 from app.runs.models import Run
+from app.runs.protection import DRAFT, refuse_protected
 from app.runs.states import RunState
 from app.runs.views import RunView, view_run
 
@@ -108,7 +107,7 @@ def start_check(session: Session, actor: Actor, flow_id: str, node: str) -> RunV
             "This node fetches no secret from an external manager, or doesn't name one yet.",
         )
     start = Start(flow, snapshot, graph)
-    refuse_protected(session, actor, graph, "a draft that uses secrets")
+    refuse_protected(session, actor.environment_id, graph, DRAFT)
     trigger = {"kind": "check", "by": actor.name, "node": node}
     return accept(session, actor, start, {}, trigger)
 
@@ -171,26 +170,8 @@ def ready(session: Session, actor: Actor, flow_id: str, version: int | str | Non
     flow, snapshot = version_to_run(session, actor, flow_id, version)
     start = read_start(session, actor, flow, snapshot)
     if snapshot.number is None:
-        refuse_protected(session, actor, start.graph, "a draft that uses secrets")
+        refuse_protected(session, actor.environment_id, start.graph, DRAFT)
     return start
-
-
-def refuse_protected(session: Session, actor: Actor, graph: Graph, what: str) -> None:
-    """Refuse to run what nobody activated as it is, where that could use a secret.
-
-    :param what: is to be run, for the message.
-    :raises Locked: ``environment_protected``.
-    :raises Tampered: ``row_tampered``: somebody changed in SQL whether it is protected.
-    """
-    if not secret_references(graph) and not external_references(graph, registry()):
-        return
-    environment = get_environment(session, actor.environment_id)
-    if read_rules(session, environment).protected:
-        raise Locked(
-            "environment_protected",
-            f"Environment {environment.name} is protected, so {what} doesn't run here. Activate "
-            "the flow and run it whole, or work in another environment.",
-        )
 
 
 def read_start(session: Session, actor: Actor, flow: Flow, snapshot: FlowVersion) -> Start:

@@ -17,8 +17,9 @@ from app.flows.graph import parse_graph
 from app.flows.inputs import check_inputs
 from app.flows.parts import nodes_up_to, part_of
 from app.flows.service import problems_of, version_to_run
+from app.runs.protection import PART, refuse_protected
 from app.runs.single import require_enabled, require_node
-from app.runs.starting import PASSING, Start, accept, refuse_protected, trigger_of, unfinished
+from app.runs.starting import PASSING, Start, accept, trigger_of, unfinished
 from app.runs.views import RunView
 
 KIND: Final = "to"
@@ -54,7 +55,7 @@ def start_to(
     require_enabled(graph, [node])
     names = nodes_up_to(graph, node)
     part = part_of(graph, names)
-    refuse_protected(session, actor, part, "a part of a flow that uses secrets")
+    refuse_protected(session, actor.environment_id, part, PART)
     blocking = [
         problem
         for problem in problems_of(session, actor, graph, flow.id)

@@ -1,0 +1,56 @@
+"""Protected environments: nothing that nobody activated as it is runs there with a secret."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts.environments import get_environment
+from app.accounts.rules import read_rules
+from app.components.problems import Problem
+from app.components.registry import registry
+from app.errors import Locked
+from app.flows.graph import Graph
+from app.flows.validation import external_references, secret_references
+
+CODE: Final = "environment_protected"
+DRAFT: Final = "a draft that uses secrets"
+PART: Final = "a part of a flow that uses secrets"
+ONE_NODE: Final = "one node alone that uses secrets"
+
+
+def refuse_protected(session: Session, environment_id: str, graph: Graph, what: str) -> None:
+    """Refuse to run what nobody activated as it is, where that could use a secret.
+
+    :param what: is to be run, for the message: one of the constants above.
+    :raises Locked: ``environment_protected``.
+    :raises Tampered: ``row_tampered``: somebody changed in SQL whether it is protected.
+    """
+    message = _protection(session, environment_id, graph, what)
+    if message is not None:
+        raise Locked(CODE, message)
+
+
+def find_problems(
+    session: Session, environment_id: str, graph: Graph, what: str | None
+) -> list[Problem]:
+    """Return what a run's claim finds: the environment may be protected since it was started.
+
+    :param what: as for :func:`refuse_protected`; None for a whole version that was activated.
+    :raises Tampered: as :func:`refuse_protected`.
+    """
+    message = _protection(session, environment_id, graph, what) if what is not None else None
+    return [Problem(CODE, "error", message)] if message is not None else []
+
+
+def _protection(session: Session, environment_id: str, graph: Graph, what: str) -> str | None:
+    if not secret_references(graph) and not external_references(graph, registry()):
+        return None
+    environment = get_environment(session, environment_id)
+    if not read_rules(session, environment).protected:
+        return None
+    return (
+        f"Environment {environment.name} is protected, so {what} doesn't run here. Activate "
+        "the flow and run it whole, or work in another environment."
+    )
