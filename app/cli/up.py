@@ -29,6 +29,7 @@ from app.cli.serve import LIVE, serve
 from app.cli.supervisor import Child, Stopped, Supervisor
 from app.cli.worker import LocalWorker, grace, own_files
 from app.components.folders import read_folders
+from app.components.registry import BUILTINS, Registry
 from app.config import Config
 from app.errors import ConfigError
 
@@ -185,13 +186,18 @@ class Installation:
 
     @staticmethod
     def _preload() -> None:
-        """Import once what three children need, while another core prepares.
+        """Load once what three children need, while another core prepares: they share its pages.
 
-        Nothing is made by importing: no thread, no connection, no key.
+        Nothing is made by it that a child must not have: no thread, no connection, no key.
         """
-        for name in ("app.factory", "app.runs.scheduler", "gunicorn.workers.gthread",
+        for name in ("app.factory", "app.models", "app.runs.scheduler", "gunicorn.workers.gthread",
                      "gunicorn.workers.gasgi"):
             importlib.import_module(name)
+        importlib.import_module("sqlalchemy.orm").configure_mappers()
+        # Those of installed packages are left to the children: one may end its process.
+        for component in Registry(BUILTINS):
+            component.input_ports()
+            component.output_ports()
         # A collection in a child would write to every object, and so copy all of these pages.
         gc.collect()
         gc.freeze()
