@@ -101,9 +101,10 @@ def refuse_frozen(session: Session, environment_id: str) -> None:
 
 def frozen(row: Freeze) -> Locked:
     """Return the refusal of what a freeze stops, with who froze it and why."""
+    reason = row.reason if row.reason[-1:] in ".!?…" else f"{row.reason}."
     where = "Everything" if row.place == EVERYWHERE else "This environment"
     return Locked(
         "frozen",
-        f"{where} was frozen by {row.by}: {row.reason} No run starts and no secret is handed "
+        f"{where} was frozen by {row.by}: {reason} No run starts and no secret is handed "
         "out until an administrator lifts it with “tacit unfreeze” or on the Freeze page.",
     )

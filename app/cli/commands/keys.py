@@ -91,12 +91,12 @@ def check(sample: int | None) -> None:
     with _opened() as (_, services, actor):
         progress = rotation.check(services.db, actor, services.vault, sample=sample)
         for kek_id, count in sorted(progress.by_kek.items()):
-            click.echo(f"{kek_id}  {count} values open")
+            click.echo(f"{kek_id}  opens {_values(count)}")
         for secret_id, blob_id in progress.failed:
             click.echo(f"does not open: secret {secret_id}, blob {blob_id}", err=True)
         if progress.failed:
             raise SystemExit(1)
-        click.echo(f"All {progress.done} values open.")
+        click.echo(f"Everything opens: {_values(progress.done)}.")
 
 
 def _rotate(config: Config, services: Any, actor: Actor, *, new: bool) -> None:
@@ -114,7 +114,7 @@ def _rotate(config: Config, services: Any, actor: Actor, *, new: bool) -> None:
             rotation.activate(session, actor, vault, kek_id)
         click.echo(f"{kek_id} is the active master key: {vault.find_kek(kek_id).describe()}")
     progress = rotation.rewrap(db, actor, vault)
-    click.echo(f"Rewrapped {progress.done} values.")
+    click.echo(f"Rewrapped {_values(progress.done)}.")
     _refuse_unreadable(progress)
     with db.read() as session:
         keks = rotation.list_keks(session, actor)
@@ -125,12 +125,16 @@ def _rotate(config: Config, services: Any, actor: Actor, *, new: bool) -> None:
             click.echo(f"Retired {kek.id}. Keep it as long as there are backups from before.")
 
 
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
+
+
 def _refuse_unreadable(progress: rotation.Progress) -> None:
     if progress.failed:
         raise Conflict(
             "values_unreadable",
-            f"{len(progress.failed)} values don't open, so their master key stays. “tacit keys "
-            "check” names them: restore them from a backup, or destroy their versions.",
+            f"Not everything opens ({_values(len(progress.failed))}), so the master key stays. "
+            "“tacit keys check” names what: restore it from a backup, or destroy its version.",
         )
 
 
