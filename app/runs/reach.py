@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -18,13 +18,22 @@ from app.audit import Action
 from app.audit.verify import Finding
 from app.components.folders import is_grant
 from app.errors import Invalid
+from app.keys.records import Reading
 from app.keys.sealed import Tampered
+from app.prepared import Prepared
 from app.providers.managers.machine import is_pattern
 
 MAX_GRANTS = 100
 
 ROWS_SINCE = "0011_reach_of_all"
 """The migration since which every environment has a row."""
+
+_REACH = Reading(EnvironmentReach)
+_OF = Prepared(
+    select(*_REACH.columns).where(
+        EnvironmentReach.environment_id == bindparam("environment_id")
+    )
+)
 
 _log = logging.getLogger("tacit.runs")
 
@@ -47,7 +56,8 @@ def reach_of(session: Session, environment_id: str) -> Reach:
 
     :raises Tampered: the row was edited or deleted in SQL.
     """
-    row = session.get(EnvironmentReach, environment_id)
+    found = _OF.row(session, {"environment_id": environment_id})
+    row = None if found is None else _REACH.get(session, found)
     if row is None:
         _log.error("row_missing", extra={"table": "environment_reach", "row": environment_id})
         raise Tampered("environment_reach")

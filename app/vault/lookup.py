@@ -10,17 +10,23 @@ from typing import Literal
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from app.keys.records import Reading
+from app.prepared import Prepared
 from app.vault.models import Secret, SecretVersion
 
-_NAMED = select(Secret).where(
-    Secret.environment_id == bindparam("place"),
-    Secret.name.in_(bindparam("names", expanding=True)),
+_SECRET, _VERSION = Reading(Secret), Reading(SecretVersion)
+_BY_NAME = select(*_SECRET.columns).where(
+    Secret.environment_id == bindparam("place"), Secret.name == bindparam("name"),
     Secret.state != "deleted",
 )
-_NAMED_LOCKED = _NAMED.with_for_update(read=True)
-_VERSIONS = select(SecretVersion).where(
-    SecretVersion.secret_id.in_(bindparam("secrets", expanding=True)),
-    SecretVersion.number.in_(bindparam("numbers", expanding=True)),
+_NAMED = Prepared(_BY_NAME)
+_NAMED_LOCKED = Prepared(_BY_NAME.with_for_update(read=True))
+# On its own: what PostgreSQL joins to a row that it waited for is of the time before the wait.
+_NUMBERED = Prepared(
+    select(*_VERSION.columns).where(
+        SecretVersion.secret_id == bindparam("secret_id"),
+        SecretVersion.number == bindparam("number"),
+    )
 )
 
 Status = Literal["found", "missing", "denied", "disabled", "pin_missing", "verify_only"]
@@ -29,6 +35,8 @@ Status = Literal["found", "missing", "denied", "disabled", "pin_missing", "verif
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A name that was looked up, with the secret and version it stands for when ``found``.
+
+    Both have their sealed columns only (:mod:`app.keys.records`).
 
     ``verify_only``: found, and its value never leaves the vault (see :mod:`app.vault.signing`).
     """
@@ -52,45 +60,43 @@ def resolve(
     :param lock: hold the rows against a change until the transaction's end.
     """
     wanted = set(names)
-    named = session.scalars(
-        _NAMED_LOCKED if lock else _NAMED,
-        {"place": environment_id, "names": sorted({name for name, _ in wanted})},
-    )
-    secrets = {row.name: row for row in named}
-    pairs = {
-        (name, pin): (row.id, pin if pin is not None else row.active_version)
-        for name, pin in wanted
-        if (row := secrets.get(name)) is not None
+    if session.autoflush:
+        # What the caller has changed counts, as it does for a query of the ORM.
+        session.flush()
+    statement = _NAMED_LOCKED if lock else _NAMED
+    # In one order: two that lock several must not wait for each other.
+    secrets = {
+        name: _read_secret(session, statement, environment_id, name)
+        for name in sorted({name for name, _ in wanted})
     }
-    versions: dict[tuple[str, int], SecretVersion] = {}
-    if pairs:
-        rows = session.scalars(
-            _VERSIONS,
-            {
-                "secrets": sorted({secret for secret, _ in pairs.values()}),
-                # A pin beyond what the column holds is a pin on nothing.
-                "numbers": sorted({n for _, n in pairs.values() if 0 < n < 2**31}),
-            },
-        )
-        versions = {(row.secret_id, row.number): row for row in rows}
     return {
-        key: _status(secrets.get(key[0]), versions, pairs.get(key), key[1], flow_id)
-        for key in wanted
+        (name, pin): _status(session, secrets[name], pin, flow_id) for name, pin in wanted
     }
+
+
+def _read_secret(
+    session: Session, statement: Prepared, environment_id: str, name: str
+) -> Secret | None:
+    row = statement.row(session, {"place": environment_id, "name": name})
+    return None if row is None else _SECRET.get(session, row)
+
+
+def _read_version(session: Session, secret: Secret, number: int) -> SecretVersion | None:
+    # A pin beyond what the column holds is a pin on nothing.
+    if not 0 < number < 2**31:
+        return None
+    row = _NUMBERED.row(session, {"secret_id": secret.id, "number": number})
+    return None if row is None else _VERSION.get(session, row)
 
 
 def _status(
-    secret: Secret | None,
-    versions: dict[tuple[str, int], SecretVersion],
-    pair: tuple[str, int] | None,
-    pin: int | None,
-    flow_id: str | None,
+    session: Session, secret: Secret | None, pin: int | None, flow_id: str | None
 ) -> Resolved:
-    if secret is None or pair is None:
+    if secret is None:
         return Resolved("missing")
     if secret.allowed_flows is not None and flow_id not in secret.allowed_flows:
         return Resolved("denied", secret)
-    version = versions.get(pair)
+    version = _read_version(session, secret, secret.active_version if pin is None else pin)
     if version is None:
         return Resolved("pin_missing", secret)
     if version.state != "enabled":
