@@ -187,12 +187,12 @@ def _finding(code: str, message: str, blocks: str | None, **where: Any) -> Findi
 
 def _check_mappings(names: Mapping[str, str]) -> list[Finding]:
     found = []
-    for target in sorted(set(names.values())):
+    for name, target in sorted(names.items()):
         try:
             check_name(target)
         except Invalid as error:
-            found.append(_finding("mapping_invalid", f"A name is mapped to what can't be one. "
-                                  f"{error.detail}", "import", field="mappings"))
+            found.append(_finding("mapping_invalid", f"{name[:128]} is mapped to what can't be a "
+                                  f"name here. {error.detail}", "import", field="mappings"))
     return found[:20]
 
 

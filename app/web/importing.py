@@ -23,7 +23,7 @@ from app.web.hx import go
 from app.web.pages import pages
 from app.web.work import vault, work
 
-_MAPPED, _VALUE = "map:", "value:"
+_MAPPED, _VALUE, _OFFERED = "map:", "value:", "offered:"
 _LISTED = 200
 
 
@@ -46,7 +46,7 @@ def plan_import() -> str:
                 vault_service.create_secret(
                     session, actor, vault(),
                     NewSecret(
-                        name=_mappings().get(created, created),
+                        name=_offered(created),
                         value=request.form.get(_VALUE + created, ""),
                     ),
                 )
@@ -66,7 +66,8 @@ def apply_import() -> Response | str:
     except (Invalid, Conflict) as error:
         return _plan(error, None)
     count = len(report.flows)
-    flash(f"Imported {count} {'flow' if count == 1 else 'flows'} as drafts, triggers off.")
+    what = "1 flow as a draft" if count == 1 else f"{count} flows as drafts"
+    flash(f"Imported {what}, triggers off.")
     if count == 1 and report.flows[0].id:
         return go(url_for("pages.flow_versions", flow_id=report.flows[0].id))
     return go(url_for("pages.flows"))
@@ -75,6 +76,7 @@ def apply_import() -> Response | str:
 def _plan(wrong: TacitError | None, created: str | None) -> str:
     report: ImportReport | None = None
     names: list[str] = []
+    labels: dict[tuple[str, str], str] = {}
     may_create = False
     try:
         document = _document()
@@ -83,13 +85,16 @@ def _plan(wrong: TacitError | None, created: str | None) -> str:
                 session, actor, document, mappings=_mappings(), on_conflict=_on_conflict(),
                 dry_run=True,
             )
+            labels = _labels(document) if report.secrets else {}
             names = _names(session, actor)
             may_create = actor.may(Scope.SECRETS_MANAGE)
     except (Invalid, Conflict) as error:
         wrong = wrong or error
     return render_template(
         "flows/_import_plan.html", report=report, wrong=wrong, created=created, names=names,
-        may_create=may_create, mappings=_mappings(), on_conflict=_on_conflict(),
+        may_create=may_create, mappings=_mappings(), on_conflict=_on_conflict(), labels=labels,
+        fields={one.name: _field_id(one.name) for one in report.secrets} if report else {},
+        typed=[one for one in request.form if one.startswith(_VALUE) and request.form[one]],
     )
 
 
@@ -110,6 +115,35 @@ def _mappings() -> dict[str, str]:
         for name, target in request.form.items()
         if name.startswith(_MAPPED) and target.strip()
         and target.strip() != name.removeprefix(_MAPPED)
+    }
+
+
+def _offered(created: str) -> str:
+    """Return the name that the pressed button offered to create.
+
+    :raises Conflict: ``mapping_changed``: another one was typed since, and which is meant?
+    """
+    now = _mappings().get(created, created)
+    then = request.form.get(_OFFERED + created, now)
+    if then != now:
+        raise Conflict(
+            "mapping_changed",
+            f"The name here is {now} now, and the button said {then}, so nothing was created. "
+            f"Press it again to create {now}, or change the name back.",
+        )
+    return now
+
+
+def _field_id(name: str) -> str:
+    """Return a field's id in characters that selectors take; the same in each plan."""
+    return f"value-{name.encode(errors='replace').hex()}"
+
+
+def _labels(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Return what the authors call the nodes, by flow and node, of a bundle that was read."""
+    return {
+        (flow["name"], node["id"]): node["label"]
+        for flow in document["flows"] for node in flow["graph"]["nodes"] if node.get("label")
     }
 
 
