@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -71,7 +72,7 @@ def activate_flow(
     graph = parse_graph(flow.graph)
     references = secret_references(graph)
     problems = problems_of(session, actor, graph, flow.id)
-    problems += _unbounded(session, actor, flow.id, references)
+    problems += find_unbounded(session, actor, flow.id, references)
     if not (actor.may(Scope.SECRETS_USE) or actor.may(Scope.SECRETS_MANAGE)):
         denied = (secret_problem("denied", reference) for reference in references)
         problems += [problem for problem in denied if problem is not None]
@@ -176,10 +177,13 @@ def _link(problem: Problem, flow_id: str) -> str:
     return f"/flows/{flow_id}" + (f"#{quote(problem.node)}" if problem.node else "")
 
 
-def _unbounded(
-    session: Session, actor: Actor, flow_id: str, references: list[SecretReference]
+def find_unbounded(
+    session: Session, actor: Actor, flow_id: str | None, references: Sequence[SecretReference]
 ) -> list[Problem]:
-    """Return a problem for each secret that doesn't say where it may be sent, where it has to."""
+    """Return a problem for each secret that doesn't say where it may be sent, where it has to.
+
+    :param flow_id: None for a flow that doesn't exist yet.
+    """
     if not references or not policies_of(session, actor.environment_id).require_allowed_hosts:
         return []
     found = resolve(

@@ -106,7 +106,11 @@ def _content(
         )
         row = session.scalar(query) if number is not None else None
         if row is None:
-            raise NotFound("flow_version_not_found", f"Flow {flow.name} has no such version.")
+            which = "active version" if number is None else f"version {number}"
+            raise NotFound(
+                "flow_version_not_found",
+                f"Flow {flow.name} has no {which}. Activate it first, or export its draft.",
+            )
         kept = row
     bundled = BundledFlow(
         flow.name, flow.description, parse_graph(kept.graph), read_settings(kept.settings)

@@ -22,10 +22,10 @@ from app.components.problems import and_more
 from app.components.registry import registry
 from app.errors import Invalid
 from app.flows import service
+from app.flows.activation import find_unbounded
 from app.flows.bundle_reading import Finding, read_bundle
 from app.flows.bundles import Bundle, BundledFlow, map_secrets, references_of, use_of
 from app.flows.credential_marks import credential_problems
-from app.flows.graph import Graph
 from app.flows.history import keep_draft
 from app.flows.models import Flow
 from app.flows.settings import FlowSettings, read_settings
@@ -86,8 +86,10 @@ class ImportReport:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing blocks it, and every secret was found."""
-        return not self.blocked and all(one.status == "found" for one in self.secrets)
+        """Whether nothing blocks it or what it makes, and every secret was found."""
+        return all(one.status == "found" for one in self.secrets) and not any(
+            one["blocks"] for one in self.problems
+        )
 
 
 @dataclass(slots=True)
@@ -278,11 +280,17 @@ def _look_up(
             shown: SecretStatus = "denied" if status == "verify_only" else status
             statuses.setdefault(before.name, []).append(shown)
             uses.setdefault(before.name, []).append(use_of(original.name, before))
-        problems += _unfinished(target.flow.graph, original.name, found, closest)
+        later = find_problems(
+            target.flow.graph, registry(),
+            lambda name, version, found=found: found[name, version],  # type: ignore[misc]
+            closest,
+        )
+        later += credential_problems(session, actor, target.flow.graph, target.row)
+        later += find_unbounded(session, actor, flow_id, references) if may_read else []
         problems += [
             {**one.to_json(), "flow": original.name,
              "blocks": "activation" if one.severity == "error" else None}
-            for one in credential_problems(session, actor, target.flow.graph, target.row)
+            for one in later
         ]
     plans = []
     for name in sorted(statuses):
@@ -306,19 +314,6 @@ def _resolve(
         key: "denied" if one.status == "found" and not may_use else one.status
         for key, one in found.items()
     }
-
-
-def _unfinished(
-    graph: Graph, flow: str, found: Mapping[tuple[str, int | None], SecretStatus], closest: Any
-) -> list[Finding]:
-    problems = find_problems(
-        graph, registry(), lambda name, version: found[name, version], closest
-    )
-    return [
-        {**one.to_json(), "flow": flow,
-         "blocks": "activation" if one.severity == "error" else None}
-        for one in problems
-    ]
 
 
 def _write(session: Session, actor: Actor, target: _Target, plan: FlowPlan) -> FlowPlan:

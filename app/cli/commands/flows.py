@@ -92,8 +92,8 @@ def import_(
 ) -> None:
     """Import a bundle's flows as drafts.
 
-    Exits with 0 when it was written, or, with --dry-run, when nothing blocks it and every secret
-    is here; with 1 otherwise.
+    Exits with 0 when it was written, or, with --dry-run, when nothing is in the way of importing
+    and activating it; with 1 otherwise.
     """
     names = _mappings(maps, mappings_file)
     document = read_json_object(_read(file), "The bundle")
@@ -182,7 +182,8 @@ def _as_json(report: ImportReport) -> Mapping[str, Any]:
 
 
 def _table(report: ImportReport) -> str:
-    lines = [f"flow    {_plain(one.name)}  {one.action}  {one.nodes} nodes"
+    lines = [f"flow    {_plain(one.name)}  {one.action}  "
+             f"{one.nodes} node{'' if one.nodes == 1 else 's'}"
              for one in report.flows]
     for secret in report.secrets:
         target = "" if secret.target == secret.name else f" -> {_plain(secret.target)}"
@@ -193,19 +194,23 @@ def _table(report: ImportReport) -> str:
     for problem in report.problems:
         blocks = f"blocks {problem['blocks']}" if problem["blocks"] else "warning"
         where = _plain(".".join(str(problem[key]) for key in ("flow", "node") if problem[key]))
-        lines.append(f"problem {problem['code']}  {blocks}  {where}: "
+        lines.append(f"problem {problem['code']}  {blocks}  {where}{': ' if where else ''}"
                      f"{_plain(str(problem['message']))}")
-    lacking = sum(one.status != "found" for one in report.secrets)
-    lacks = f"{lacking} secret{'s are' if lacking > 1 else ' is'} missing or can't be used here"
     if report.blocked:
-        lines.append("Blocked; nothing was written.")
-    elif report.applied:
-        lines.append("Imported as drafts." + (
-            f" {lacks}, so not all of them can be activated yet." if lacking else ""))
-    else:
-        lines.append("Nothing was written (dry run). " + (
-            f"{lacks}." if lacking else "Every secret is here."))
-    return "\n".join(lines)
+        return "\n".join([*lines, "Blocked; nothing was written."])
+    lines.append("Imported as drafts." if report.applied else "Nothing was written (dry run).")
+    return "\n".join(lines) + _lacks(report)
+
+
+def _lacks(report: ImportReport) -> str:
+    """Say in a sentence what is in the way of activation."""
+    missing = sum(one.status != "found" for one in report.secrets)
+    if missing:
+        return (f" {missing} secret{'s are' if missing > 1 else ' is'} missing or can't be used "
+                "here, so not all of it can be activated yet.")
+    if not report.ready:
+        return " Every secret is here; what blocks activation is to be solved first."
+    return "" if report.applied else " Every secret is here."
 
 
 def _plain(text: str) -> str:

@@ -14,7 +14,7 @@ from app.cli import tacit
 from app.errors import TacitError
 from tests.support.bundles import bundle, hostile_texts
 from tests.support.database import home_variables
-from tests.support.installation import Installation
+from tests.support.installation import Installation, canary
 from tests.support.runs import fetching
 
 
@@ -104,9 +104,35 @@ def test_what_blocks_exits_with_one_and_writes_nothing(
     assert prod.api(prod.token()).get("/flows").json["items"] == []
 
 
+def test_a_dry_run_finds_what_an_activation_would_refuse(
+    houses: tuple[Installation, Installation], tmp_path: Path
+) -> None:
+    """A pipeline that may promote isn't told so by one whose flow can't go live there."""
+    _, prod = houses
+    file = tmp_path / "daily.json"
+    file.write_text(json.dumps(bundle()))
+    api = prod.api(prod.token())
+    api.post("/secrets", json={"name": "stripe", "value": canary()})
+    tried = ("flow", "import", str(file), "--dry-run")
+    assert run(prod, *tried).exit_code == 0
+    run(prod, "environment", "policy", "default", "require_allowed_hosts=yes")
+    result = run(prod, *tried)
+    assert result.exit_code == 1
+    assert "allowed_hosts_required  blocks activation  Daily.n0: " in result.output
+    assert "Every secret is here; what blocks activation is to be solved first." in result.output
+    assert run(prod, *tried[:-1]).exit_code == 0
+    flow = api.get("/flows").json["items"][0]["id"]
+    told = api.post(f"/flows/{flow}/activate", json={}).json["problems"]
+    assert [one["code"] for one in told] == ["allowed_hosts_required"]
+
+
 def test_refusals(houses: tuple[Installation, Installation], tmp_path: Path) -> None:
     dev, _ = houses
     assert refused(run(dev, "flow", "export", "nope")) == "flow_not_found"
+    dev.api(dev.token()).post("/flows", json={"name": "New", "graph": fetching()})
+    never = run(dev, "flow", "export", "New", "--version", "active")
+    assert refused(never) == "flow_version_not_found"
+    assert "has no active version. Activate it first, or export its draft." in str(never.exception)
     big = tmp_path / "big"
     with big.open("wb") as file:
         file.truncate(50_000_000)
