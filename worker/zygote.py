@@ -33,6 +33,7 @@ from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.limits import ProcessLimits
 from worker.machine import Asking
 from worker.masking import Masker
+from worker.rehearsal import rehearse
 from worker.run import Assignment, Surroundings, perform
 from worker.tokens import Signer
 
@@ -44,6 +45,8 @@ _SMALL = {
     ],
     "edges": [],
 }
+log = logging.getLogger("tacit.worker")
+
 KEPT_VARIABLES = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED",
 )
@@ -83,6 +86,12 @@ class Zygote:
     def rehearse(self) -> None:
         """Do once what every run does, so that its imports and tables are there already."""
         registry().prepare()
+        with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=self._scratch) as scratch:
+            try:
+                rehearse(Path(scratch))
+            except Exception as error:
+                # Runs are slower then, and go on. Its words could be a package's own.
+                log.warning("No rehearsal of a run: %s", type(error).__name__)
         _touch(Signer.generate())
         with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
             self._client.warm()
