@@ -7,11 +7,11 @@ import pytest
 from app.cli.worker import STOP_SECONDS, grace
 from app.config import DRAIN_SECONDS
 from app.errors import ConfigError
-from worker import main
+from worker import parent
 
 
 def test_it_is_longer_than_the_worker_lets_a_run_go_on() -> None:
-    assert main.STOPPING_PATIENCE < STOP_SECONDS
+    assert parent.STOPPING_PATIENCE < STOP_SECONDS
     assert grace({}) == DRAIN_SECONDS + STOP_SECONDS
     assert grace({"TACIT_DRAIN_SECONDS": "0"}) == STOP_SECONDS
     assert grace({"TACIT_DRAIN_SECONDS": "90.5"}) == 90.5 + STOP_SECONDS
