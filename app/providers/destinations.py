@@ -24,6 +24,7 @@ _QUERY_SAFE: Final = _PATH_SAFE + "?"
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
+_OTHER_STEPS = re.compile(r"[/\\\x00-\x1f\x7f]")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\u0080-\u00a0\u2028\u2029\ud800-\udfff]")
 
 
@@ -212,11 +213,12 @@ def read_endpoints(text: str) -> tuple[Target, ...]:
 def is_endpoint(endpoints: Iterable[Target], target: Target) -> bool:
     """Say whether a URL is one of the allowed endpoints, or stands below one.
 
-    Compared by parsed scheme, host, port and whole path segments. Segments that servers resolve
-    (``.``, ``..``, plain or encoded) match nothing.
+    Compared by parsed scheme, host, port and whole path segments. Segments that some servers
+    resolve (``.`` and ``..``; plain, encoded, with parameters, behind an encoded slash) match
+    nothing, and neither does a URL with a query: an endpoint has none.
     """
     steps = _segments(target)
-    if any(unquote(step).strip(". ") == "" and step for step in steps):
+    if target.query or not all(_stays(step) for step in steps):
         return False
     for one in endpoints:
         wanted = _segments(one)
@@ -225,6 +227,16 @@ def is_endpoint(endpoints: Iterable[Target], target: Target) -> bool:
         ):
             return True
     return False
+
+
+def _stays(step: str) -> bool:
+    """Say whether a path's segment is one name, however often a server decodes it."""
+    while (plain := unquote(step)) != step:
+        step = plain
+    if _OTHER_STEPS.search(step):
+        return False
+    # What stands behind a semicolon is a parameter: servers drop it, and resolve the rest.
+    return step.partition(";")[0].strip(". ") != ""
 
 
 def _segments(target: Target) -> list[str]:

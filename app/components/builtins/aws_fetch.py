@@ -152,7 +152,8 @@ class AwsSecretsManagerFetch(ExternalFetch):
         if not is_endpoint(context.egress.policy.endpoints, target):
             raise NodeError(
                 "endpoint_not_allowed",
-                f"The endpoint {target.origin} isn't allowed. List it in TACIT_ALLOWED_ENDPOINTS "
-                "of the workers, or leave Endpoint URL empty.",
+                f"The endpoint at {target.origin} isn't allowed: scheme, host, port and path have "
+                "to be those of one that TACIT_ALLOWED_ENDPOINTS of the workers lists, or below "
+                "it. Have it listed there, or leave Endpoint URL empty.",
             )
         return target

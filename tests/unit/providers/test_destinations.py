@@ -8,7 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.providers.destinations import follow, permits, read_host, read_url
+from app.providers.destinations import (
+    follow,
+    is_endpoint,
+    permits,
+    read_endpoints,
+    read_host,
+    read_url,
+)
 from app.providers.errors import EgressRefused
 
 
@@ -163,3 +170,34 @@ def test_no_entry_allows_nothing() -> None:
     assert not permits([], "https://a.example:443")
     assert not permits([], "local")
     assert permits(["x", "local"], "local")
+
+
+LISTED = read_endpoints("https://h.example/a,https://other.example:8443")
+
+
+@pytest.mark.parametrize("url", [
+    "https://h.example/a", "https://h.example/a/b", "https://h.example//a/", "https://h.example:/a",
+    "https://H.EXAMPLE.:0443/a", "https://h\u3002example/a", "https://h.example/a#f",
+    "https://other.example:8443", "https://other.example:8443/x;y=1/%61",
+])
+def test_an_endpoint_is_what_is_listed_or_below_it(url: str) -> None:
+    assert is_endpoint(LISTED, read_url(url))
+
+
+@pytest.mark.parametrize("url", [
+    "http://h.example:443/a", "https://h.example:444/a", "https://h.example/", "https://h.example/ab",
+    "https://h.example/A", "https://h.example/%61", "https://h.example.evil/a",
+    "https://evil.example/a", "https://other.example", "https://[::1]/a", "https://h.example/a?b=1",
+    # What one server takes as a name, another one resolves.
+    "https://h.example/a/../b", "https://h.example/a/.%2e/b", "https://h.example/a/%2e%2e/b",
+    "https://h.example/a/%252e%252e/b", "https://h.example/a/..;/b", "https://h.example/a/..;x=1/b",
+    "https://h.example/a/%2e%2e%3b/b", "https://h.example/a/..%2fb", "https://h.example/a/..%5cb",
+    "https://h.example/a/..%252fb", "https://h.example/a/c%2f..%2f..%2fb",
+    "https://h.example/a/..%00/b", "https://h.example/a/%0d%0ab",
+])
+def test_what_is_merely_like_an_endpoint_is_none(url: str) -> None:
+    assert not is_endpoint(LISTED, read_url(url))
+
+
+def test_no_listed_endpoint_allows_none() -> None:
+    assert not is_endpoint((), read_url("https://h.example/a"))
