@@ -17,6 +17,8 @@ from app.components.ports import Port, PortType
 
 _DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _COLUMNS: Final = 1_000
+_WRITTEN: Final = 16 * 1024 * 1024
+"""Characters of all rows' names together."""
 
 
 class ParseCsvConfig(ComponentConfig):
@@ -80,6 +82,7 @@ class ParseCsv(Component):
         Failure("csv_row_uneven", "A row has more or fewer cells. Correct it, or the delimiter."),
         Failure("csv_too_many_rows", "There are more rows than the limit. Raise it."),
         Failure("csv_too_many_columns", "There are more than 1,000 columns. Read less."),
+        Failure("csv_too_large", "The names of its columns make it too large. Shorten them."),
         Failure("csv_not_valid", "Quotes don't match. Correct the row that the message names."),
     )
     Config = ParseCsvConfig
@@ -93,12 +96,12 @@ class ParseCsv(Component):
         """Return rows, columns and count.
 
         :raises NodeError: ``csv_not_valid``, ``csv_row_uneven``, ``csv_column_twice``,
-            ``csv_column_unnamed``, ``csv_too_many_rows``, ``csv_too_many_columns``; they name
-            lines and quote nothing.
+            ``csv_column_unnamed``, ``csv_too_many_rows``, ``csv_too_many_columns``,
+            ``csv_too_large``; they name lines and quote nothing.
         """
         config = context.config
         columns: list[str] = []
-        width = 0
+        width = each = 0
         rows: list[Any] = []
         for number, (line, cells) in enumerate(_lines(config.text, config.delimiter)):
             if number % LOOK == 0:
@@ -107,6 +110,7 @@ class ParseCsv(Component):
                 width = _width(cells)
                 if config.header:
                     columns = _names(cells)
+                    each = sum(map(len, columns))
                     continue
             if len(cells) != width:
                 raise NodeError(
@@ -119,6 +123,13 @@ class ParseCsv(Component):
                     "csv_too_many_rows",
                     f"The table has more than {config.max_rows} rows. Raise the limit, or read "
                     "less.",
+                )
+            # Each row repeats the names, so that a small text could grow into a large value.
+            if each * (len(rows) + 1) > _WRITTEN:
+                raise NodeError(
+                    "csv_too_large",
+                    f"Written out with the names of its columns, the table is larger than "
+                    f"{_WRITTEN // 1024**2} MiB. Shorten the names, or read it without names.",
                 )
             rows.append(dict(zip(columns, cells, strict=True)) if config.header else cells)
         return {"rows": rows, "columns": columns, "count": len(rows)}

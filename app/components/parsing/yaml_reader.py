@@ -85,6 +85,7 @@ def read_documents(text: str, check: Callable[[], None]) -> list[Any]:
 class _Reader:
     def __init__(self) -> None:
         self.documents: list[Any] = []
+        self._size = 0
         self._open: list[_Open] = []
         self._anchors: dict[str, _Made | None] = {}
         self._event: Any = None
@@ -153,17 +154,17 @@ class _Reader:
         if anchor:
             self._anchors[anchor] = made
         if not self._open:
+            # Every document may repeat as much as one may: they are counted together.
+            self._size += made.size
+            if self.documents and self._size > TEXT_CHARACTERS:
+                raise _too_large()
             self.documents.append(made.value)
             return
         parent = self._open[-1]
         parent.size += made.size
         parent.depth = max(parent.depth, made.depth + 1)
         if parent.size > TEXT_CHARACTERS:
-            raise NodeError(
-                "yaml_too_large",
-                "Written out, the YAML is larger than 4 MiB: its aliases repeat too much. Make it "
-                "smaller.",
-            )
+            raise _too_large()
         if parent.depth + len(self._open) - 1 > DEPTH:
             raise too_deep("YAML")
         if isinstance(parent.value, list):
@@ -199,6 +200,14 @@ class _Reader:
         mark = self._event.start_mark
         where = place(mark.line + 1, mark.column + 1)
         return NodeError(code, f"The YAML in {where} {words}")
+
+
+def _too_large() -> NodeError:
+    return NodeError(
+        "yaml_too_large",
+        "Written out, the YAML is larger than 4 MiB: its aliases repeat too much. Make it "
+        "smaller.",
+    )
 
 
 def _plain(text: str) -> Any:

@@ -132,6 +132,20 @@ def test_yaml_documents() -> None:
     assert failure(YAML, "&x b\n---\n*x", documents="all")[0] == "yaml_not_valid"
 
 
+def test_yaml_s_documents_are_counted_together() -> None:
+    repeating = laughs(5)
+    assert len(data(YAML, "\n---\n".join([repeating] * 2), documents="all")) == 2
+    assert failure(YAML, "\n---\n".join([repeating] * 60), documents="all")[0] == "yaml_too_large"
+
+
+def test_csv_s_rows_don_t_repeat_long_names_without_end() -> None:
+    text = "n" * 100_000 + "\n" + f"{CANARY}\n" * 200
+    code, message = failure(CSV, text)
+    assert code == "csv_too_large"
+    assert "without names" in message
+    assert len(table(text, header=False)["rows"]) == 201
+
+
 def laughs(levels: int) -> str:
     lines = ["l0: &l0 " + CANARY]
     lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, levels)]
