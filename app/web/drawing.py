@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from app.components.registry import registry
 from app.flows.diff import Difference
 
 WIDTH, HEIGHT, MARGIN = 204, 64, 28
+_WIRE = 6
+"""Room beside a wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +69,43 @@ def draw(graph: Mapping[str, Any], difference: Difference, *, old: bool) -> Draw
             _curve(at[source["node"]], at[target["node"]]), wires.get(ends, ""),
             _is_secret(kinds[source["node"]], source["port"]),
         ))
-    return Drawing(_view(boxes), boxes, tuple(lines))
+    spans = [_span(at[edge["source"]["node"]], at[edge["target"]["node"]])
+             for edge in graph.get("edges", ())]
+    return Drawing(_view(boxes, spans), boxes, tuple(lines))
 
 
-def _view(boxes: tuple[Box, ...]) -> str:
+def _view(boxes: tuple[Box, ...], spans: Sequence[tuple[float, float]]) -> str:
+    """Return the box around nodes and wires: a wire that leads back swings out beyond both ends."""
     if not boxes:
         return "0 0 400 200"
-    left, top = min(box.x for box in boxes) - MARGIN, min(box.y for box in boxes) - MARGIN
-    right = max(box.x for box in boxes) + WIDTH + MARGIN
+    left = min([box.x - MARGIN for box in boxes] + [begin - _WIRE for begin, _ in spans])
+    right = max([box.x + WIDTH + MARGIN for box in boxes] + [end + _WIRE for _, end in spans])
+    top = min(box.y for box in boxes) - MARGIN
     bottom = max(box.y for box in boxes) + HEIGHT + MARGIN
     # A lone node would fill the frame; it is shown as it is among others.
     return f"{left:g} {top:g} {max(right - left, 520):g} {max(bottom - top, 240):g}"
 
 
+def _span(source: Any, target: Any) -> tuple[float, float]:
+    """Return the leftmost and rightmost x of a wire's curve, as near as a picture needs."""
+    x1, x2, bend = _ends(source, target)
+    steps = [step / 16 for step in range(17)]
+    xs = [
+        x1 * (1 - t) ** 3 + 3 * (x1 + bend) * t * (1 - t) ** 2
+        + 3 * (x2 - bend) * t ** 2 * (1 - t) + x2 * t ** 3
+        for t in steps
+    ]
+    return min(xs), max(xs)
+
+
+def _ends(source: Any, target: Any) -> tuple[float, float, float]:
+    x1, x2 = source[0] + WIDTH, target[0]
+    return x1, x2, max(40.0, abs(x2 - x1) / 2)
+
+
 def _curve(source: Any, target: Any) -> str:
-    x1, y1 = source[0] + WIDTH, source[1] + HEIGHT / 2
-    x2, y2 = target[0], target[1] + HEIGHT / 2
-    bend = max(40.0, abs(x2 - x1) / 2)
+    x1, x2, bend = _ends(source, target)
+    y1, y2 = source[1] + HEIGHT / 2, target[1] + HEIGHT / 2
     return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
 
