@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from alembic import command
 from click.testing import CliRunner
-from sqlalchemy import select, text
+from sqlalchemy import Table, select, text, update
 
 from app import migrate
 from app.accounts.environments import policies_of, rules_of
-from app.accounts.models import EnvironmentReach
+from app.accounts.models import Environment, EnvironmentReach
 from app.accounts.policies import Policies
+from app.accounts.replay import find_replayed_environments
 from app.accounts.rules import find_changed_rules
 from app.audit.verify import Finding
 from app.cli import tacit
@@ -140,6 +141,55 @@ def test_s10_the_page_mends_a_deleted_row_too(workshop: Workshop, protected: str
         assert list(find_changed_rules(session)) == []
         assert rules_of(session, protected).protected
         assert reach_of(session, protected).allow_private
+
+
+def test_s10_old_rules_and_reach_put_back_whole(workshop: Workshop) -> None:
+    """With their seals they hold again; the audit knows what was set last."""
+    api, here = _api(workshop), workshop.installation.environment_id
+    db = workshop.installation.services.db
+    tables = [cast(Table, one.__table__) for one in (Environment, EnvironmentReach)]
+
+    def key(table: Table) -> Any:
+        return table.primary_key.columns[0] == here
+
+    def rows() -> list[dict[str, Any]]:
+        with db.read() as session:
+            return [
+                dict(session.execute(select(table).where(key(table))).mappings().one())
+                for table in tables
+            ]
+
+    def put(kept: list[dict[str, Any]]) -> None:
+        with db.begin() as session:
+            for table, row in zip(tables, kept, strict=True):
+                session.execute(update(table).where(key(table)).values(row))
+
+    def found() -> list[str]:
+        with db.read() as session:
+            return [one.message for one in find_replayed_environments(session)
+                    if one.kind == "replayed"]
+
+    assert found() == []
+    before = rows()
+    strict = {"protected": True, "policies": {"hardcoded_credentials": "refuse"}}
+    assert api.call("PATCH", f"/environments/{here}", json=strict).status_code == 200
+    assert api.call("PATCH", "/reach", json={"allow_private": False}).status_code == 200
+    assert found() == []
+    after = rows()
+    put(before)
+    with db.read() as session:
+        assert not rules_of(session, here).protected
+        assert list(find_changed_rules(session)) == []
+    protection, policies, private = found()
+    assert "another protection" in protection
+    assert "other policies" in policies
+    assert "private networks" in private
+    put(after)
+    assert found() == []
+    opened = {"protected": False, "policies": Policies().model_dump()}
+    assert api.call("PATCH", f"/environments/{here}", json=opened).status_code == 200
+    assert api.call("PATCH", "/reach", json={"allow_private": True}).status_code == 200
+    assert found() == []
 
 
 def test_s10_a_hash_put_there_or_taken_away(workshop: Workshop, protected: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from app.accounts.replay import find_replayed_access
+from app.accounts.replay import find_replayed_access, find_replayed_environments
 from app.accounts.rules import find_changed_rules
 from app.audit.reading import export_events
 from app.audit.verify import make_checkpoint, read_checkpoints
@@ -44,6 +44,7 @@ def verify(file: Path | None) -> None:
         for find_replayed in (
             find_replayed_secrets, find_replayed_versions, find_replayed_access,
             find_replayed_workers, find_missing_reach, find_changed_rules,
+            find_replayed_environments,
         ):
             findings += find_replayed(session)
     for finding in findings:
