@@ -52,5 +52,6 @@ def _protection(session: Session, environment_id: str, graph: Graph, what: str) 
         return None
     return (
         f"Environment {environment.name} is protected, so {what} doesn't run here. Activate "
-        "the flow and run it whole, or work in another environment."
+        "the flow and run its active version whole, as Run in the list of flows does, or work in "
+        "another environment."
     )

@@ -37,6 +37,6 @@ def test_protected_since_it_was_started(workshop: Workshop, runtime: RuntimeClie
         with db.read() as session:
             (problem,) = get_run(session, there, run.id).problems
         assert problem["code"] == "environment_protected"
-        assert "Activate the flow and run it whole" in problem["message"]
+        assert "Activate the flow and run its active version whole" in problem["message"]
     for run in (harmless, whole):
         assert runtime.claim(worker, run.id).plan["state"] == "running"
