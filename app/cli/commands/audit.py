@@ -50,9 +50,10 @@ def verify(file: Path | None) -> None:
     for finding in findings:
         click.echo(f"{finding.chain} #{finding.seq} {finding.kind}: {finding.message}")
     compared = f", {len(checkpoints)} checkpoints" if file else ""
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
     click.echo(
         f"{verdict.events} events in {verdict.chains} chains{compared}: "
-        + ("all of it holds." if not findings else f"{len(findings)} findings.")
+        + (f"{count}." if findings else "all of it holds.")
     )
     if findings:
         sys.exit(1)

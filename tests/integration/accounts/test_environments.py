@@ -143,6 +143,9 @@ def test_the_page(installation: Installation, chief: Browser) -> None:
     assert form(chief, "/settings/environments", name="prod", title="", protected="1") == 303
     page = chief.send("GET", "/settings/environments").text
     assert "Protected" in page
+    # Folded but for the one that is shown now: an installation has one for each tenant.
+    assert (page.count("<details class=\"fold\" open>"), page.count("<details class=\"fold\"")) \
+        == (1, len(chief.api("GET", "/environments").json["items"]))
     made = next(one for one in chief.api("GET", "/environments").json["items"]
                 if one["name"] == "prod")
     assert form(chief, f"/settings/environments/{made['id']}", title="Live",
