@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.components.errors import NodeError
+from app.components.folders import CLOSED, is_below
 from app.errors import ConfigError
 from app.providers.managers.machine import is_granted, is_pattern
 from worker import messages
@@ -30,7 +31,8 @@ log = logging.getLogger("tacit.worker")
 class Machine:
     """The parent's side.
 
-    :param key_file: the worker's own key, which is never handed over.
+    :param key_file: the worker's own key, which is never handed over; neither is what
+        ``TACIT_FILE_CLOSED`` names, such as ``TACIT_HOME``.
     :raises ConfigError: :data:`VARIABLE` names something that can't be granted.
     """
 
@@ -70,15 +72,20 @@ class Machine:
             for descriptor in descriptors:
                 os.close(descriptor)
 
+    def _own(self) -> list[str]:
+        """Return the real paths of the worker's key and of Tacit's own files and folders."""
+        closed = [text for text in self._environ.get(CLOSED, "").split(":") if text]
+        return [os.path.realpath(path) for path in (str(self._key_file), *closed)]
+
     def _read(self, reference: str) -> bytes | None:
         kind, _, name = reference.partition(":")
         if kind == "env":
             found = self._environ.get(name)
             return None if found is None or name.startswith("TACIT_") else found.encode()
         if kind == "file":
-            # Kubernetes mounts secrets as links; where they lead must not be our own key.
+            # Kubernetes mounts secrets as links; they must lead to nothing of Tacit's own.
             path = Path(name).resolve(strict=True)
-            if path == self._key_file.resolve() or not path.is_file():
+            if any(is_below(str(path), own) for own in self._own()) or not path.is_file():
                 return None
             with path.open("rb") as file:
                 value = file.read(_LIMIT + 1)
