@@ -15,6 +15,7 @@ from app.components.context import Context
 from app.components.deadline import Deadline
 from app.components.declaration import Component
 from app.components.errors import NodeError
+from app.components.examples import Failure
 from app.components.ports import Port, PortType
 from app.components.problems import Remedy
 from app.components.secret import Secret
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from app.providers.managers.base import SecretManager
 
 VALUE: Final = Port("value", PortType.SECRET, "Value", help="Goes into secret inputs.")
+FAILURES: Final[tuple[Failure, ...]] = (
+    Failure("secret_missing", "There is no such secret there. Choose another one, or create it."),
+    Failure("pin_missing", "The secret has no such version. Choose another one, or the newest."),
+    Failure("secret_disabled", "It was deleted there, or its version was. Restore it there."),
+    Failure("secret_denied", "The credentials may not read it. Allow it, or wire other ones."),
+    Failure("credentials_expired", "The credentials have expired. Store fresh ones."),
+    Failure("provider_throttled", "The manager is asked too often, four times. Run it later."),
+    Failure("provider_unreachable", "The manager doesn't answer, or can't for now. Run it later."),
+    Failure("provider_timeout", "It didn't answer within the time limit. Run it later."),
+)
 #: What choosing another secret in the node can mend.
 _ITS_OWN: Final = frozenset({"secret_missing", "secret_denied", "secret_disabled", "pin_missing"})
 
@@ -40,6 +51,8 @@ class ExternalFetch(Component):
     category = "secret"
     handles_secrets = True
     outputs = (VALUE,)
+    #: What every manager can answer; a component adds failures of its own.
+    failures: ClassVar[tuple[Failure, ...]] = FAILURES
     #: The setting that names the secret; ``version_fields`` those that choose its version.
     reference_field: ClassVar[str]
     version_fields: ClassVar[tuple[str, ...]] = ()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from app.components.context import Context
 from app.components.errors import NodeError
-from app.components.examples import Example
-from app.components.external import ExternalFetch, read_credentials
+from app.components.examples import Example, Failure
+from app.components.external import FAILURES, ExternalFetch, read_credentials
 from app.components.fields import ComponentConfig, field, output_format_field, time_limit_field
 from app.components.ports import Port, PortType
 
@@ -96,6 +96,13 @@ class AwsSecretsManagerFetch(ExternalFetch):
             secrets={"credentials": "aws/reader"},
         ),
     )
+    failures = (
+        *FAILURES,
+        Failure("region_missing", "The secret is given by name. Set Region, or write its ARN."),
+        Failure("region_not_valid", "Region isn't the name of an AWS region. Correct it."),
+        Failure("endpoint_not_allowed", "The workers don't list Endpoint URL. Have it listed."),
+        Failure("credentials_not_valid", "The wired secret is no access key in JSON. Store it so."),
+    )
     reference_field = "secretId"
     version_fields = ("versionId", "versionStage")
     Config = AwsFetchConfig
@@ -135,12 +142,21 @@ class AwsSecretsManagerFetch(ExternalFetch):
         if context.has_secret("credentials"):
             text = context.reveal("credentials", endpoint.origin)
         else:
-            text = context.worker_value("role:aws")
+            text = self._role(context)
         found = read_credentials(text, "credentials", *_NEEDED)
         credentials = AwsCredentials(
             found["access_key_id"], found["secret_access_key"], found.get("session_token") or None
         )
         return AwsSecretsManager(context.egress, stop, endpoint, region, credentials)
+
+    def _role(self, context: Context) -> str:
+        try:
+            return context.worker_value("role:aws")
+        except NodeError as error:
+            # Most often nobody thought of a role: the wire is missing.
+            error.message = f"Nothing is wired into credentials. Wire a secret there. Otherwise " \
+                f"the worker's own role is used: {error.message}"
+            raise
 
     def _endpoint(self, context: Context, region: str) -> Target:
         from app.providers.destinations import is_endpoint, read_url

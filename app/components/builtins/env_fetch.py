@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
-from app.components.examples import Example
+from app.components.examples import Example, Failure
 from app.components.external import ExternalFetch
 from app.components.fields import ComponentConfig, field, output_format_field, time_limit_field
 
@@ -47,6 +47,10 @@ class EnvFetch(ExternalFetch):
     uses = ("worker_secrets",)
     examples = (
         Example("A file that Kubernetes mounts", {"reference": "file:/run/secrets/stripe"}),
+    )
+    failures = (
+        Failure("worker_secret_denied", "The environment or the worker doesn't grant it. Ask."),
+        Failure("secret_missing", "The worker has no such variable or file. Mount it there."),
     )
     reference_field = "reference"
     Config = EnvFetchConfig

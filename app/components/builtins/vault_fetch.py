@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from app.components.context import Context
 from app.components.errors import NodeError
-from app.components.examples import Example
-from app.components.external import ExternalFetch, read_credentials
+from app.components.examples import Example, Failure
+from app.components.external import FAILURES, ExternalFetch, read_credentials
 from app.components.fields import ComponentConfig, field, output_format_field, time_limit_field
 from app.components.ports import Port, PortType
 
@@ -129,6 +129,13 @@ class VaultKvFetch(ExternalFetch):
              "field": "key"},
             secrets={"credentials": "vault/approle"},
         ),
+    )
+    failures = (
+        *FAILURES,
+        Failure("secret_field_missing", "The secret has no such field. Correct Field."),
+        Failure("reference_not_valid", "Its path has an empty step or dots. Write it without."),
+        Failure("credentials_not_valid", "The wired secret is no token or AppRole. Store it so."),
+        Failure("ca_not_valid", "CA certificate isn't one in PEM. Paste it whole."),
     )
     reference_field = "secretPath"
     version_fields = ("version",)

@@ -164,6 +164,8 @@ class AwsSecretsManager:
     def _refusal(self, response: dict[str, Any], reference: str, version: str) -> ProviderError:
         # AWS's own message is looked at and never shown: it may repeat what was sent.
         code = str(response.get("Error", {}).get("Code", ""))
+        if not (code.isascii() and code.isidentifier() and len(code) <= 60):
+            code = ""  # no code of AWS's: it isn't repeated
         message = str(response.get("Error", {}).get("Message", ""))
         status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if code == "ResourceNotFoundException":
@@ -187,7 +189,8 @@ class AwsSecretsManager:
         if code in _DENIED or status in (401, 403):
             return ProviderDenied(
                 f"Secret {reference} in {self._place} may not be read with these credentials "
-                f"({code}). Allow secretsmanager:GetSecretValue on it, or wire other credentials."
+                f"({code or status}). Allow secretsmanager:GetSecretValue on it, or wire other "
+                "credentials."
             )
         if code == "InvalidRequestException" and "delet" in message.lower():
             return SecretDisabled(
@@ -198,7 +201,7 @@ class AwsSecretsManager:
             return ProviderUnreachable(f"{self._place} can't answer for now ({status}).")
         return ProviderError(
             f"{self._place} refused the request for secret {reference} "
-            f"({code if code.isidentifier() else status}). Check the secret's name and version."
+            f"({code or status}). Check the secret's name and version."
         )
 
     def _no_version(self, reference: str, version: str) -> SecretMissing:

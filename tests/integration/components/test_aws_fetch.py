@@ -173,6 +173,7 @@ def test_a_deleted_secret(manager: Any) -> None:
         ((400, "DecryptionFailure"), "secret_denied"),
         ((400, "ThrottlingException"), "provider_throttled"),
         ((500, "InternalServiceError"), "provider_unreachable"),
+        ((403, f"{CREDENTIALS} is wrong"), "secret_denied"),
     ],
 )
 def test_refusals_have_types(manager: Any, refusal: Any, code: str) -> None:
@@ -182,6 +183,8 @@ def test_refusals_have_types(manager: Any, refusal: Any, code: str) -> None:
     assert result.error.code == code
     assert result.error.retryable == (code in ("provider_throttled", "provider_unreachable"))
     assert result.leaks == ()
+    # What isn't a code of AWS's isn't repeated, though it could be masked.
+    assert "wrong" not in result.error.message
 
 
 def test_throttling_is_waited_out(manager: Any) -> None:
@@ -222,6 +225,7 @@ def test_the_workers_role(manager: Any) -> None:
     denied = fetch(manager, "app/plain", secrets={})
     assert denied.error is not None
     assert denied.error.code == "worker_secret_denied"
+    assert denied.error.message.startswith("Nothing is wired into credentials.")
 
 
 @pytest.mark.parametrize("text", ["CANARY-not json at all", '{"access_key_id": "CANARY-key-only"}'])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,29 @@ def fetch(server: Bao, path: str = "app/db", token: Any = None, **config: Any) -
 def value_of(result: testing.Result) -> str:
     assert result.error is None, result.error.message
     return expose(result.outputs["value"])
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Serve a Vault that always answers so, and tells back the token it was given."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"errors": [self.headers.get("X-Vault-Token")]}).encode()
+            self.send_response(status, self.headers.get("X-Vault-Token"))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    served = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{served.server_port}"
+    served.shutdown()
+    served.server_close()
+    thread.join()
 
 
 def code_of(result: testing.Result) -> str | None:
@@ -162,3 +188,14 @@ def test_a_bad_token(server: Bao) -> None:
 def test_the_credentials_go_where_they_may(server: Bao) -> None:
     bound = testing.make_secret("CANARY-token", allowed_hosts=["vault.example.com"])
     assert code_of(fetch(server, token=bound)) == "secret_host_denied"
+
+
+@pytest.mark.parametrize(("status", "code"), [
+    (301, "provider_failed"), (403, "secret_denied"), (429, "provider_throttled"),
+    (503, "provider_unreachable"),
+])
+def test_what_an_answer_s_text_says_is_never_repeated(
+    server: Bao, status: int, code: str
+) -> None:
+    with answering(status) as url:
+        assert code_of(fetch(server, token="CANARY-told-back-7", address=url)) == code

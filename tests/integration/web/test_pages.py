@@ -127,6 +127,16 @@ def test_a_component_that_is_not_installed(admin: Person) -> None:
     assert admin.get("/components/no.such").status_code == 404
 
 
+def test_a_component_s_page_says_how_a_manager_fails_and_what_a_wire_may_bring(
+    admin: Person,
+) -> None:
+    page = admin.get("/components/vault.kv.fetch").text
+    for code in ("secret_missing", "secret_denied", "provider_throttled", "credentials_expired"):
+        assert f'<td class="mono">{code}</td>' in page
+    assert "those with a plug" in admin.get("/components/data.parse_csv").text
+    assert "those with a plug" not in admin.get("/components/env.fetch").text
+
+
 def test_a_package_s_components_are_listed_and_a_broken_one_is_named(
     admin: Person, another_package: Path
 ) -> None:
