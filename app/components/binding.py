@@ -166,6 +166,10 @@ def _wrong(component: Component, error: ErrorDetails, node: str) -> Problem:
         return Problem("config_unknown_field", "error", message, field=name[:100])
     # Only limits that were declared are filled in; what was submitted is in none of them.
     words = _WORDS.get(error["type"], "isn't of the right kind")
+    if error["type"] == "string_pattern_mismatch":
+        words = "isn't written as it has to be"
+        if placeholder := field.shown["placeholder"]:
+            words += f", such as {placeholder}".replace("{", "{{").replace("}", "}}")
     words = words.format_map({key: _limit(value) for key, value in error.get("ctx", {}).items()})
     inside = " (one of its entries)" if len(error["loc"]) > 1 else ""
     message = f"{field.shown['label']}{inside} of {node} {words}."

@@ -99,6 +99,11 @@ def load_jinja() -> Evaluate:
             return template.render({**values, "values": values.get("values", data)})
         except TemplateSyntaxError as error:
             raise ExpressionWrong("expression_not_valid", error.lineno) from None
+        except TypeError as error:
+            # include, import and extends: there is nothing that templates could be loaded from.
+            if str(error).startswith("no loader"):
+                raise ExpressionWrong("expression_not_allowed", _line(error)) from None
+            raise
         except SecurityError as error:
             raise ExpressionWrong("expression_not_allowed", _line(error)) from None
         except UndefinedError as error:

@@ -39,7 +39,7 @@ def find_faults(component: type[Component]) -> list[str]:
 
 
 def _plain_faults(component: type[Component]) -> Iterator[str]:
-    for attribute in ("name", "title", "help", "category", "icon"):
+    for attribute in ("name", "title", "help", "icon"):
         if not isinstance(getattr(component, attribute, None), str):
             yield f"declares no {attribute}"
     if not isinstance(getattr(component, "name", ""), str) or not NAME.fullmatch(

@@ -24,7 +24,7 @@ class EnvFetchConfig(ComponentConfig):
         "The environment and the worker have to grant it.",
         placeholder="file:/run/secrets/stripe",
         wirable=False,
-        min_length=5,
+        min_length=1,
         max_length=1024,
         pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$",
     )

@@ -140,7 +140,8 @@ def _authorize(action: int, one: str | None, two: str | None, *_: Any) -> int:
 
 def _failed(error: sqlite3.Error) -> NodeError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_AUTH:
+    # A function that isn't allowed is told of as a plain error of the statement.
+    if code == sqlite3.SQLITE_AUTH or str(error).startswith("not authorized"):
         return NodeError(
             "sql_not_allowed",
             "The statement does what isn't allowed here: other files, extensions, settings, "

@@ -72,6 +72,14 @@ def test_bad_settings_name_the_field_and_keep_the_value(config: dict[str, Any]) 
     assert CANARY not in str(caught.value)
 
 
+@pytest.mark.parametrize("reference", ["abc", "env:A B", "CANARY-typed-there"])
+def test_what_has_a_form_of_its_own_is_told_by_an_example(reference: str) -> None:
+    (found,) = find_config_problems(registry().get("env.fetch"), {"reference": reference})
+    assert found.message.endswith(
+        "isn't written as it has to be, such as file:/run/secrets/stripe.")
+    assert reference not in found.message
+
+
 def test_unknown_settings_are_named() -> None:
     (found,) = find_config_problems(LOG, {"colour": CANARY})
     assert found.code == "config_unknown_field"

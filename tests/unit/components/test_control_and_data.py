@@ -133,7 +133,7 @@ def test_template_has_conditions_loops_and_filters() -> None:
     (TEMPLATE, {"template": "{{ ''.__class__.__mro__ }}"}, "expression_not_allowed", "line 1"),
     (TEMPLATE, {"template": "{{ self._TemplateReference__context }}"},
      "expression_not_allowed", ""),
-    (TEMPLATE, {"template": "{% include '/etc/passwd' %}"}, "expression_failed", ""),
+    (TEMPLATE, {"template": "{% include '/etc/passwd' %}"}, "expression_not_allowed", ""),
 ])
 def test_expressions_that_go_wrong_name_the_place_and_no_data(
     component: Any, config: dict[str, Any], code: str, place: str

@@ -161,7 +161,9 @@ def test_sqlite_from_statement_to_statement(tmp_path: Path) -> None:
 ])
 def test_sqlite_s_ways_out_are_shut(tmp_path: Path, query: str) -> None:
     assert run(tmp_path, "create table t (id)").error is None
-    assert code(run(tmp_path, query)) in ("sql_not_allowed", "sql_failed")
+    # Some fail by themselves: vacuum within a transaction, a function that isn't there.
+    wanted = "sql_failed" if "vacuum" in query or "readfile" in query else "sql_not_allowed"
+    assert code(run(tmp_path, query)) == wanted
     assert sorted(one.name for one in tmp_path.iterdir()) == ["data.db"]
     assert run(tmp_path, "select count(*) as n from t").outputs["rows"] == [{"n": 0}]
 

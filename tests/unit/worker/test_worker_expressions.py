@@ -52,6 +52,16 @@ def test_one_process_answers_again_and_again(helpers: Expressions) -> None:
     assert helpers.evaluate("jinja", "{{ name }}", {"name": CANARY}, go_on) == CANARY
 
 
+@pytest.mark.parametrize("source", [
+    "{% include '/etc/passwd' %}", "{% import 'os' as o %}", "{% extends 'x' %}",
+    "{{ ''.__class__ }}", "{{ cycler.__init__.__globals__ }}", "{{ '{0.__class__}'.format(1) }}",
+    "{{ values.append(1) }}",
+])
+def test_ways_out_of_a_template_are_named_as_such(helpers: Expressions, source: str) -> None:
+    assert code_of(lambda: helpers.evaluate("jinja", source, {"values": [1]}, go_on)) == (
+        "expression_not_allowed")
+
+
 def test_every_filter_works_although_nothing_can_be_loaded(helpers: Expressions) -> None:
     here = ImmutableSandboxedEnvironment()
     seen = 0
