@@ -1,6 +1,6 @@
 """Which IP addresses a run may never reach, and which only where policy lets it.
 
-An IPv6 address can carry an IPv4 one inside (mapped, NAT64, 6to4, Teredo…); then both count.
+An IPv6 address can carry an IPv4 one inside (mapped, NAT64, 6to4, Teredo, ISATAP…); then both count.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ METADATA_NAMES: Final = frozenset(
     {"metadata.google.internal", "metadata.goog", "metadata", "instance-data"}
 )
 _NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+#: RFC 5214: bits 32 to 63 of an address that carries an IPv4 one at its end, whatever its prefix;
+#: one bit of them says whether that one is unique in the world.
+_ISATAP: Final = 0x0000_5EFE
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 _TRANSLATED: Final = ipaddress.IPv6Network("::ffff:0:0:0/96")
 _SITE_LOCAL: Final = ipaddress.IPv6Network("fec0::/10")
@@ -50,6 +53,8 @@ def unwrapped(address: Address) -> Iterator[Address]:
     wraps = (*_NAT64, _TRANSLATED)
     # ::1 and :: stand in ::/96 too, and are what they are.
     if any(address in net for net in wraps) or (address in _COMPATIBLE and int(address) > 0xFFFF):
+        yield low
+    if int(address) >> 32 & 0xFDFF_FFFF == _ISATAP:
         yield low
     if address in _NAT64[1]:
         # RFC 6052 with a /48 prefix: the four bytes stand around the byte that is always zero.

@@ -36,6 +36,7 @@ def wrappings(address: ipaddress.IPv4Address) -> list[str]:
         f"::ffff:{address}", f"::ffff:0:{address}", f"64:ff9b::{address}", f"::{address}",
         f"2002:{high:x}:{low:x}::1", f"2001:0:{high:x}:{low:x}::", str(middle),
         f"2001:0:1234::{0xFFFF ^ high:x}:{0xFFFF ^ low:x}",
+        f"2606:4700::5efe:{address}", f"2606:4700::200:5efe:{address}",
     ]  # fmt: skip
 
 
