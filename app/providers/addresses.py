@@ -1,6 +1,7 @@
 """Which IP addresses a run may never reach, and which only where policy lets it.
 
-An IPv6 address can carry an IPv4 one inside (mapped, NAT64, 6to4, Teredo, ISATAP…); then both count.
+An IPv6 address can carry an IPv4 one inside (mapped, NAT64, 6to4, Teredo, ISATAP…); then both
+count.
 """
 
 from __future__ import annotations
