@@ -85,9 +85,9 @@ class VaultKv:
             self.fetch(reference)
             return Description()
         data = self._read(reference, f"{self._place.mount}/metadata/{_path(reference)}")
-        versions = data.get("versions") or {}
+        versions = _object(data.get("versions"))
         number = version or str(data.get("current_version") or "")
-        found = versions.get(number)
+        found = _object(versions.get(number))
         if not found:
             raise self._no_version(reference, number)
         if found.get("destroyed") or found.get("deletion_time"):
@@ -102,10 +102,15 @@ class VaultKv:
             return Fetched(_json(data))
         query = f"version={quote(version, safe='')}" if version else ""
         answer = self._read(reference, f"{self._place.mount}/data/{path}", query)
-        metadata = answer.get("metadata") or {}
+        metadata = _object(answer.get("metadata"))
         number = str(metadata.get("version") or version)
         if answer.get("data") is None:
             raise self._deleted(reference, number)
+        if not isinstance(answer["data"], dict):
+            raise ProviderError(
+                f"{self._name} gave an answer for secret {reference} that isn't one of a KV engine "
+                "of version 2. Check Address, Mount and Engine version."
+            )
         return Fetched(_json(answer["data"]), number)
 
     def health(self) -> None:
@@ -127,7 +132,7 @@ class VaultKv:
         if self._token is None and isinstance(role, AppRole):
             body = json.dumps({"role_id": role.role_id, "secret_id": role.secret_id}).encode()
             status, document = self._send("POST", f"auth/{role.mount}/login", content=body)
-            token = (document.get("auth") or {}).get("client_token")
+            token = _object(document.get("auth")).get("client_token")
             if status != 200 or not isinstance(token, str):
                 if status in (400, 401, 403):
                     raise CredentialsExpired(
@@ -214,6 +219,11 @@ def _path(reference: str) -> str:
             code="reference_not_valid",
         )
     return "/".join(quote(step, safe="") for step in steps)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return what should be an object; an empty one where a server that is no Vault says else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _json(data: Any) -> str:

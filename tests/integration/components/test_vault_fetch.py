@@ -22,6 +22,7 @@ from tests.support.managers import Bao, tls_vault_manager, vault_manager
 FETCH = registry().get("vault.kv.fetch")
 FIRST, SECOND = "CANARY-vault-first-1", "CANARY-vault-second-2"
 READ = 'path "secret/data/app/*" { capabilities = ["read"] }'
+KNOWN = {"versions": {"1": {"created_time": "then"}}, "current_version": 1}
 DESCRIBE = 'path "secret/metadata/app/*" { capabilities = ["read"] }'
 
 
@@ -48,12 +49,13 @@ def value_of(result: testing.Result) -> str:
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
-    """Serve a Vault that always answers so, and tells back the token it was given."""
+def answering(status: int, document: object = None) -> Iterator[str]:
+    """Serve a Vault that always answers so; without a document, with the token it was given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"errors": [self.headers.get("X-Vault-Token")]}).encode()
+            errors = {"errors": [self.headers.get("X-Vault-Token")]}
+            body = json.dumps(errors if document is None else document).encode()
             self.send_response(status, self.headers.get("X-Vault-Token"))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -199,3 +201,28 @@ def test_what_an_answer_s_text_says_is_never_repeated(
 ) -> None:
     with answering(status) as url:
         assert code_of(fetch(server, token="CANARY-told-back-7", address=url)) == code
+
+
+@pytest.mark.parametrize(("document", "code"), [
+    ([1], "provider_failed"), ({"data": [1]}, "provider_failed"),
+    ({"data": {**KNOWN, "data": "CANARY-no-object"}}, "provider_failed"),
+    ({"data": {**KNOWN, "data": ["CANARY-no-object"], "metadata": "x"}}, "provider_failed"),
+    ({"data": {**KNOWN, "data": None, "metadata": [2]}}, "secret_disabled"),
+])
+def test_an_answer_that_no_vault_gives_is_a_sentence(
+    server: Bao, document: object, code: str
+) -> None:
+    with answering(200, document) as url:
+        result = fetch(server, address=url)
+        assert code_of(result) == code
+        assert result.error is not None
+        assert "CANARY" not in result.error.message
+
+
+@pytest.mark.parametrize("document", [
+    {"data": {"versions": [1], "current_version": 1}}, {"data": {"versions": {"1": "x"}}},
+    {"data": {"versions": {"1": "x"}, "current_version": "1"}},
+])
+def test_a_description_that_no_vault_gives_is_a_sentence(server: Bao, document: object) -> None:
+    with answering(200, document) as url:
+        assert code_of(fetch(server, address=url, only_check=True)) == "pin_missing"
