@@ -55,7 +55,8 @@ def keeper() -> Iterator[tuple[str, str, str]]:
             good = self.headers["Authorization"] == f"Bearer {token}" and "/api" in self.path
             self.send_response(200 if good else 403)
             self.end_headers()
-            self.wfile.write(json.dumps({"version": 7, "value": value}).encode())
+            told = value if self.path.startswith("/v1/secrets/api-that-tells") else 7
+            self.wfile.write(json.dumps({"version": told, "value": value}).encode())
 
         def log_message(self, *_: object) -> None: ...
 
@@ -96,3 +97,22 @@ def test_its_secret_manager_is_like_those_that_come_with_tacit(
         assert ran.outcome.state == "rejected"
         assert (ran.problem("keep") or {})["code"] == "secret_denied"
         assert len(echo.authorizations) == 1
+
+
+def test_a_version_that_is_the_value_is_told_nobody(
+    registry: Registry, keeper: tuple[str, str, str], tmp_path: Path
+) -> None:
+    address, token, value = keeper
+    with telling_echo() as echo:
+        ran = run_flow(
+            fetching(address, echo.url, "api-that-tells"), Surroundings({"keeper": token}),
+            tmp_path, components=registry,
+        )
+        assert echo.authorizations == [f"Bearer {value}"]
+    hunt = Hunt({"token": token, "value": value})
+    hunt.object("told", ran.told)
+    hunt.object("accesses", ran.accesses)
+    assert hunt.hits == []
+    assert [(one["purpose"], one.get("version")) for one in ran.accesses] == [
+        ("check", "7"), ("use", None)
+    ]
