@@ -37,6 +37,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "config_words": "{words}",
 }
 
+_TYPED: Final = frozenset({"text", "multiline", "number"})
+"""Kinds of fields that one types into."""
+
 
 def find_config_problems(
     component: Component,
@@ -152,7 +155,12 @@ def _name(error: ErrorDetails) -> str:
 
 def _missing(field: ConfigField, node: str) -> Problem:
     port = field.name if field.port else None
-    how = "Type it or wire it." if port else "Choose it in the inspector."
+    if port:
+        how = "Type it or wire it."
+    elif field.shown["kind"] in _TYPED:
+        how = "Type it in the inspector."
+    else:
+        how = "Choose it in the inspector."
     message = f"{node} needs {field.shown['label']}. {how}"
     return Problem("required_input_missing", "error", message, port=port, field=field.name)
 

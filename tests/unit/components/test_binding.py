@@ -52,6 +52,14 @@ def test_required_fields_may_be_wired_or_typed_or_are_missing() -> None:
 def test_a_secret_s_name_can_only_be_chosen() -> None:
     (found,) = find_config_problems(FETCH, {})
     assert (found.code, found.port, found.field) == ("required_input_missing", None, "secretName")
+    assert found.message == "Secret Fetch needs Secret. Choose it in the inspector."
+
+
+def test_what_is_no_input_is_typed() -> None:
+    found = find_config_problems(registry().get("vault.kv.fetch"), {"secretPath": "team/api"})
+    assert [one.message for one in found] == [
+        "Vault KV Fetch needs Address. Type it in the inspector."
+    ]
 
 
 @pytest.mark.parametrize(
