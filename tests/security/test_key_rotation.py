@@ -226,7 +226,7 @@ def test_s14_rotation_while_eight_clients_read_and_write() -> None:
         assert not failures, failures[0]
         assert min(counts) > 0
         assert values(installed, stored) == stored
-        assert "All" in installed.tacit("keys", "check").stdout
+        assert "Everything opens" in installed.tacit("keys", "check").stdout
         verified = installed.tacit("audit", "verify")
         assert verified.returncode == 0, verified.stdout
         assert web <= set(running.processes())
