@@ -92,7 +92,6 @@ class Zygote:
             except Exception as error:
                 # Runs are slower then, and go on. Its words could be a package's own.
                 log.warning("No rehearsal of a run: %s", type(error).__name__)
-        _touch(Signer.generate())
         with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
             self._client.warm()
         self._client.close()
@@ -213,10 +212,9 @@ def _live(
 
 
 def _touch(signer: Signer) -> None:
-    """Go the way of each run once, while nobody waits.
+    """Go the way of each run once in a spare, while nobody waits, for its pages.
 
-    In the zygote for what it makes, which all have from then on. In a spare for its pages: a
-    forked process copies every page that it writes to, and Python writes to all that it reads
+    A forked process copies every page that it writes to, and Python writes to all that it reads
     (counts of references): half of what a small run spends by itself.
     """
     parse_graph(_SMALL, registry())

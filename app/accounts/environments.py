@@ -190,9 +190,8 @@ def change_environment(
         for key, value in changed.items():
             setattr(row, key, value)
         session.flush()
-    if "protected" in wanted:
-        seal_rules(session, row)
-    if changed:
+        if changed.keys() != {"title"}:
+            seal_rules(session, row)
         audit.record(
             session, actor=actor.who(), action=Action.ENVIRONMENT_CHANGE, target=row.name,
             data={"environment": row.id, **changed},

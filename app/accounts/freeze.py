@@ -85,8 +85,7 @@ def _place(session: Session, actor: Actor, everywhere: bool) -> str:
 
 def find_freeze(session: Session, environment_id: str) -> Freeze | None:
     """Return the freeze that holds in an environment, if any: place, reason, who and when."""
-    row = _HELD.row(session, {"place": environment_id})
-    return None if row is None else _FREEZE.get(session, row)
+    return _FREEZE.find(session, _HELD, {"place": environment_id})
 
 
 def refuse_frozen(session: Session, environment_id: str) -> None:

@@ -32,6 +32,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "greater_than_equal": "has to be {ge} or more",
     "less_than": "has to be less than {lt}",
     "less_than_equal": "has to be {le} or less",
+    "string_pattern_mismatch": "isn't written as it has to be",
     "extra_forbidden": "isn't a field of this component",
     "missing": "is needed",
     "config_words": "{words}",
@@ -174,11 +175,9 @@ def _wrong(component: Component, error: ErrorDetails, node: str) -> Problem:
         return Problem("config_unknown_field", "error", message, field=name[:100])
     # Only limits that were declared are filled in; what was submitted is in none of them.
     words = _WORDS.get(error["type"], "isn't of the right kind")
-    if error["type"] == "string_pattern_mismatch":
-        words = "isn't written as it has to be"
-        if placeholder := field.shown["placeholder"]:
-            words += f", such as {placeholder}".replace("{", "{{").replace("}", "}}")
     words = words.format_map({key: _limit(value) for key, value in error.get("ctx", {}).items()})
+    if error["type"] == "string_pattern_mismatch" and field.shown["placeholder"]:
+        words += f", such as {field.shown['placeholder']}"
     inside = " (one of its entries)" if len(error["loc"]) > 1 else ""
     message = f"{field.shown['label']}{inside} of {node} {words}."
     return Problem("config_invalid", "error", message, field=name)

@@ -104,12 +104,12 @@ def field(
         "group": group,
         "note": note,
     }
-    extra: Any = {"tacit": shown}
-    if isinstance(default, dict | list) and not default:
-        # Made anew for each node; as a default it would be copied deeply, which costs more.
-        made: Any = type(default)
-        return Field(default_factory=made, alias=alias, json_schema_extra=extra, **constraints)
-    return Field(default, alias=alias, json_schema_extra=extra, **constraints)
+    empty = isinstance(default, dict | list) and not default
+    # Made anew for each node; as a default it would be copied deeply, which costs more.
+    given = {"default_factory": type(default)} if empty else {"default": default}
+    return Field(
+        alias=alias, json_schema_extra={"tacit": cast(Any, shown)}, **given, **constraints
+    )
 
 
 def output_format_field(help: str = "JSON for secrets with several fields.") -> Any:

@@ -18,7 +18,7 @@ from app.accounts.actor import Actor
 from app.accounts.models import Environment
 from app.accounts.scopes import Scope
 from app.audit import Action
-from app.components.problems import and_more
+from app.components.problems import Problem, and_more
 from app.components.registry import registry
 from app.errors import Invalid
 from app.flows import service
@@ -26,6 +26,7 @@ from app.flows.activation import find_unbounded
 from app.flows.bundle_reading import Finding, read_bundle
 from app.flows.bundles import Bundle, BundledFlow, map_secrets, references_of, use_of
 from app.flows.credential_marks import credential_problems
+from app.flows.graph import Graph
 from app.flows.history import keep_draft
 from app.flows.models import Flow
 from app.flows.settings import FlowSettings, read_settings
@@ -280,11 +281,7 @@ def _look_up(
             shown: SecretStatus = "denied" if status == "verify_only" else status
             statuses.setdefault(before.name, []).append(shown)
             uses.setdefault(before.name, []).append(use_of(original.name, before))
-        later = find_problems(
-            target.flow.graph, registry(),
-            lambda name, version, found=found: found[name, version],  # type: ignore[misc]
-            closest,
-        )
+        later = _unfinished(target.flow.graph, found, closest)
         later += credential_problems(session, actor, target.flow.graph, target.row)
         later += find_unbounded(session, actor, flow_id, references) if may_read else []
         problems += [
@@ -314,6 +311,12 @@ def _resolve(
         key: "denied" if one.status == "found" and not may_use else one.status
         for key, one in found.items()
     }
+
+
+def _unfinished(
+    graph: Graph, found: Mapping[tuple[str, int | None], SecretStatus], closest: Any
+) -> list[Problem]:
+    return find_problems(graph, registry(), lambda name, version: found[name, version], closest)
 
 
 def _write(session: Session, actor: Actor, target: _Target, plan: FlowPlan) -> FlowPlan:

@@ -36,13 +36,9 @@ def find_tampered(session: Session) -> Iterator[Tampering]:
     for model in sealed_models():
         table = cast(Table, cast(Any, model).__table__)
         primary = [column.name for column in table.primary_key]
-        names = dict.fromkeys(
-            (*primary, *model.SEALED, *model.SEALED_ONCE_SET, "mac_key_id", "row_mac")
-        )
+        names = dict.fromkeys((*primary, *model.seal_columns()))
         query = select(*(table.c[name] for name in names)).execution_options(yield_per=BATCH)
         for row in session.execute(query).mappings():
             covered = model.covered({name: row[name] for name in names})
-            if not seals.row_is_sealed(
-                table.name, covered, row["mac_key_id"], row["row_mac"]
-            ):
+            if not seals.row_is_sealed(table.name, covered, row["mac_key_id"], row["row_mac"]):
                 yield Tampering(table.name, " ".join(str(row[name]) for name in primary))

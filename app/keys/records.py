@@ -9,7 +9,7 @@ worker, person and key stand behind all values of a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
@@ -47,9 +47,7 @@ class Reading(Generic[M]):
         self._sealed: type[Sealed] | None = None
         if issubclass(model, Sealed):
             self._sealed = model
-            also = (
-                *model.SEALED, *model.SEALED_ONCE_SET, "mac_key_id", "row_mac", *also,
-            )
+            also = (*model.seal_columns(), *also)
         self._names = tuple(dict.fromkeys(also))
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in self._names]
         """What a statement selects; :meth:`read` takes the row from where they begin."""
@@ -107,6 +105,16 @@ class Reading(Generic[M]):
         if found is None:
             raise RuntimeError(f"a row of {self._table} without any column")
         return found
+
+    def find(
+        self, session: Session, statement: Prepared, parameters: Mapping[str, Any]
+    ) -> M | None:
+        """Return the first row of a statement that selects these columns, or None.
+
+        :raises Tampered: the row's MAC does not hold.
+        """
+        row = statement.row(session, parameters)
+        return None if row is None else self.get(session, row)
 
     def __len__(self) -> int:
         return len(self._names)

@@ -50,6 +50,11 @@ class Sealed:
         return self.covered({name: getattr(self, name) for name in names})
 
     @classmethod
+    def seal_columns(cls) -> tuple[str, ...]:
+        """The columns that checking a row's MAC takes: what it covers, its key's id and itself."""
+        return (*cls.SEALED, *cls.SEALED_ONCE_SET, "mac_key_id", "row_mac")
+
+    @classmethod
     def covered(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Pick what the MAC covers out of a row's columns."""
         picked = {name: fields[name] for name in cls.SEALED}
@@ -81,8 +86,7 @@ def _check_loaded(row: Sealed, context: Any) -> None:
 
 @event.listens_for(Sealed, "refresh", propagate=True)
 def _check_refreshed(row: Sealed, context: Any, _attributes: object) -> None:
-    needed = (*row.SEALED, *row.SEALED_ONCE_SET, "row_mac", "mac_key_id")
-    if all(name in row.__dict__ for name in needed):
+    if all(name in row.__dict__ for name in row.seal_columns()):
         _check(row, context.session)
 
 

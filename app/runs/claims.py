@@ -163,7 +163,7 @@ def claim_run(
                 problems += [external_denied(reference) for reference in external]
             if references or external:
                 problems += protection.find_problems(
-                    session, run.environment_id, graph, _unactivated(run, version)
+                    session, run.environment_id, _unactivated(run, version)
                 )
             reach = reach_of(session, run.environment_id)
     except Tampered as error:

@@ -27,26 +27,24 @@ def refuse_protected(session: Session, environment_id: str, graph: Graph, what: 
     :raises Locked: ``environment_protected``.
     :raises Tampered: ``row_tampered``: somebody changed in SQL whether it is protected.
     """
-    message = _protection(session, environment_id, graph, what)
-    if message is not None:
-        raise Locked(CODE, message)
+    if secret_references(graph) or external_references(graph, registry()):
+        message = _protection(session, environment_id, what)
+        if message is not None:
+            raise Locked(CODE, message)
 
 
-def find_problems(
-    session: Session, environment_id: str, graph: Graph, what: str | None
-) -> list[Problem]:
-    """Return what a run's claim finds: the environment may be protected since it was started.
+def find_problems(session: Session, environment_id: str, what: str | None) -> list[Problem]:
+    """Return what the claim of a run that uses secrets finds: the environment may be protected
+    since it was started.
 
     :param what: as for :func:`refuse_protected`; None for a whole version that was activated.
     :raises Tampered: as :func:`refuse_protected`.
     """
-    message = _protection(session, environment_id, graph, what) if what is not None else None
+    message = _protection(session, environment_id, what) if what is not None else None
     return [Problem(CODE, "error", message)] if message is not None else []
 
 
-def _protection(session: Session, environment_id: str, graph: Graph, what: str) -> str | None:
-    if not secret_references(graph) and not external_references(graph, registry()):
-        return None
+def _protection(session: Session, environment_id: str, what: str) -> str | None:
     environment = get_environment(session, environment_id)
     if not read_rules(session, environment).protected:
         return None

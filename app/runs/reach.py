@@ -56,8 +56,7 @@ def reach_of(session: Session, environment_id: str) -> Reach:
 
     :raises Tampered: the row was edited or deleted in SQL.
     """
-    found = _OF.row(session, {"environment_id": environment_id})
-    row = None if found is None else _REACH.get(session, found)
+    row = _REACH.find(session, _OF, {"environment_id": environment_id})
     if row is None:
         _log.error("row_missing", extra={"table": "environment_reach", "row": environment_id})
         raise Tampered("environment_reach")

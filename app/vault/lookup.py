@@ -66,7 +66,7 @@ def resolve(
     statement = _NAMED_LOCKED if lock else _NAMED
     # In one order: two that lock several must not wait for each other.
     secrets = {
-        name: _read_secret(session, statement, environment_id, name)
+        name: _SECRET.find(session, statement, {"place": environment_id, "name": name})
         for name in sorted({name for name, _ in wanted})
     }
     return {
@@ -74,19 +74,11 @@ def resolve(
     }
 
 
-def _read_secret(
-    session: Session, statement: Prepared, environment_id: str, name: str
-) -> Secret | None:
-    row = statement.row(session, {"place": environment_id, "name": name})
-    return None if row is None else _SECRET.get(session, row)
-
-
 def _read_version(session: Session, secret: Secret, number: int) -> SecretVersion | None:
     # A pin beyond what the column holds is a pin on nothing.
     if not 0 < number < 2**31:
         return None
-    row = _NUMBERED.row(session, {"secret_id": secret.id, "number": number})
-    return None if row is None else _VERSION.get(session, row)
+    return _VERSION.find(session, _NUMBERED, {"secret_id": secret.id, "number": number})
 
 
 def _status(

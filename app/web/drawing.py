@@ -61,16 +61,16 @@ def draw(graph: Mapping[str, Any], difference: Difference, *, old: bool) -> Draw
             nodes.get(node["id"], ""))
         for node in graph["nodes"]
     )
-    lines = []
+    lines, spans = [], []
     for edge in graph.get("edges", ()):
         source, target = edge["source"], edge["target"]
         ends = (f"{source['node']}.{source['port']}", f"{target['node']}.{target['port']}")
+        begin, end = at[source["node"]], at[target["node"]]
+        spans.append(_span(begin, end))
         lines.append(Line(
-            _curve(at[source["node"]], at[target["node"]]), wires.get(ends, ""),
+            _curve(begin, end), wires.get(ends, ""),
             _is_secret(kinds[source["node"]], source["port"]),
         ))
-    spans = [_span(at[edge["source"]["node"]], at[edge["target"]["node"]])
-             for edge in graph.get("edges", ())]
     return Drawing(_view(boxes, spans), boxes, tuple(lines))
 
 

@@ -30,12 +30,13 @@ class Request:
 
 @dataclass
 class Server:
-    """What it listens on, what it was asked, and who answers which path (by default: an echo)."""
+    """What it listens on, what it was asked, and who answers which path, and any other."""
 
     httpd: ThreadingHTTPServer
     scheme: str
     seen: list[Request] = field(default_factory=list)
     routes: dict[str, Callable[[Any, Request], None]] = field(default_factory=dict)
+    otherwise: Callable[[Any, Request], None] = field(default_factory=lambda: echo)
 
     @property
     def port(self) -> int:
@@ -84,7 +85,7 @@ def serving(context: ssl.SSLContext | None = None, address: str = "127.0.0.1") -
                 self.command, self.path, dict(self.headers.items()), self.rfile.read(length), peer
             )
             server.seen.append(request)
-            server.routes.get(self.path.partition("?")[0], echo)(self, request)
+            server.routes.get(self.path.partition("?")[0], server.otherwise)(self, request)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
 

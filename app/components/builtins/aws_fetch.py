@@ -154,8 +154,10 @@ class AwsSecretsManagerFetch(ExternalFetch):
             return context.worker_value("role:aws")
         except NodeError as error:
             # Most often nobody thought of a role: the wire is missing.
-            error.message = f"Nothing is wired into credentials. Wire a secret there. Otherwise " \
-                f"the worker's own role is used: {error.message}"
+            error.message = (
+                "Nothing is wired into credentials. Wire a secret there. Otherwise the worker's "
+                f"own role is used: {error.message}"
+            )
             raise
 
     def _endpoint(self, context: Context, region: str) -> Target:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 from app.components.registry import registry
 from app.components.secret import expose
 from app.sdk import testing
-from tests.support.http_servers import Authority
+from tests.support.http_servers import Authority, Request, serving
 from tests.support.managers import Bao, tls_vault_manager, vault_manager
 
 FETCH = registry().get("vault.kv.fetch")
@@ -52,24 +50,17 @@ def value_of(result: testing.Result) -> str:
 def answering(status: int, document: object = None) -> Iterator[str]:
     """Serve a Vault that always answers so; without a document, with the token it was given."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            errors = {"errors": [self.headers.get("X-Vault-Token")]}
-            body = json.dumps(errors if document is None else document).encode()
-            self.send_response(status, self.headers.get("X-Vault-Token"))
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(handler: Any, _request: Request) -> None:
+        token = handler.headers.get("X-Vault-Token")
+        body = json.dumps({"errors": [token]} if document is None else document).encode()
+        handler.send_response(status, token)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None: ...
-
-    served = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"http://127.0.0.1:{served.server_port}"
-    served.shutdown()
-    served.server_close()
-    thread.join()
+    with serving() as served:
+        served.otherwise = answer
+        yield served.url("")
 
 
 def code_of(result: testing.Result) -> str | None:
