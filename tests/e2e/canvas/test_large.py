@@ -81,3 +81,35 @@ def test_few_nodes_are_always_painted(canvas: Canvas) -> None:
     canvas.page.wait_for_timeout(600)
     expect(canvas.page.locator(AWAY)).to_have_count(0)
     expect(canvas.node("n0")).to_be_visible()
+
+
+def test_everything_lies_on_one_sheet(canvas: Canvas) -> None:
+    """Pieces far from each other make a browser slow (docs/adr/0008-nodes-out-of-sight.md)."""
+    canvas.draw(graph([node("a", "output.log", 0, 0), node("b", "output.log", 6000, 4000)]))
+    _is_within_the_sheet(canvas, "a", "b")
+    _find(canvas, "B")
+    for _ in range(40):
+        canvas.press("Shift+ArrowRight")
+    assert canvas.positions()["b"][0] > 6000 + 2000
+    canvas.press("f")
+    _is_within_the_sheet(canvas, "a", "b")
+    # The pointer goes through it: a double click on empty ground adds a node.
+    box = canvas.stage.bounding_box()
+    assert box
+    canvas.page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(canvas.page.get_by_test_id("quick-search")).to_be_focused()
+
+
+def _sheet(canvas: Canvas) -> Any:
+    return canvas.page.locator(".stage__sheet").bounding_box()
+
+
+def _is_within_the_sheet(canvas: Canvas, *keys: str) -> None:
+    sheet = _sheet(canvas)
+    for key in keys:
+        box = canvas.node(key).bounding_box()
+        assert box
+        assert sheet["x"] < box["x"]
+        assert sheet["y"] < box["y"]
+        assert box["x"] + box["width"] < sheet["x"] + sheet["width"]
+        assert box["y"] + box["height"] < sheet["y"] + sheet["height"]

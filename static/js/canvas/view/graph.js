@@ -5,8 +5,9 @@
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
 import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
-import { GRID } from "../state/geometry.js";
+import { GRID, bounds } from "../state/geometry.js";
 import { Camera } from "./camera.js";
+import { s } from "./dom.js";
 import { createNodeElement, drawNode } from "./node_element.js";
 import { elements, registerShapes } from "./graph_shapes.js";
 import { READABLE, Sight } from "./sight.js";
@@ -14,6 +15,8 @@ import { READABLE, Sight } from "./sight.js";
 const X6 = globalThis.X6;
 /** Milliseconds after the last step of a zoom. */
 const SETTLE = 160;
+/** Units of the plane around all that is drawn. */
+const AROUND = 2000;
 /** X6 sorts all cells when one is added; what lies over what is in each cell's zIndex anyway. */
 const UNSORTED = { sort: false };
 
@@ -44,6 +47,8 @@ export class GraphView extends Camera {
       preventDefaultDblClick: false,
       connecting: { connector: "tacit-wire", connectionPoint: "anchor", router: "normal" },
     });
+    this.sheet = s("rect", { class: "stage__sheet" });
+    this.graph.view.viewport.prepend(this.sheet);
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(stage);
     this.drawn = { document: null, version: 0, selection: new Set() };
@@ -75,6 +80,18 @@ export class GraphView extends Camera {
     if (fresh) this.#load(touched);
     else this.#syncNodes(touched);
     if (touched.length) this.sight.lookSoon();
+    this.#spread();
+  }
+
+  /** Lay the sheet under all that is drawn, and what a wire or a drag may add around it. */
+  #spread() {
+    const all = bounds(this.boxes());
+    if (!all) return;
+    const box = { x: all.x - AROUND, y: all.y - AROUND, width: all.width + 2 * AROUND, height: all.height + 2 * AROUND };
+    const place = Object.values(box).join();
+    if (this.sheet.place === place) return;
+    this.sheet.place = place;
+    for (const [name, value] of Object.entries(box)) this.sheet.setAttribute(name, value);
   }
 
   /** All cells at once: added one by one, each makes X6 sort those that are there. */

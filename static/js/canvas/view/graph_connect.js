@@ -50,7 +50,8 @@ export class Connecting {
       target: null,
     };
     this.hideRefusal();
-    drag.pins = this.#judge(drag);
+    drag.before = drag.fromInput ? null : ancestors(this.editor.document, drag.from.node);
+    drag.pins = [...this.editor.document.nodes.keys()].flatMap((id) => this.#judge(drag, id));
     drag.draft = this.#draft(drag);
     if (drag.edge) this.view.markTaken(drag.edge.id, true);
     this.#mark(drag);
@@ -70,25 +71,21 @@ export class Connecting {
     return { x: x + pin.x, y: y + pin.y };
   }
 
-  /** Every pin of the other direction with its verdict. */
-  #judge(drag) {
+  /** A node's pins of the other direction, each with its verdict. */
+  #judge(drag, id) {
     const { document, catalog, rules } = this.editor;
-    const before = drag.fromInput ? null : ancestors(document, drag.from.node);
-    const pins = [];
-    for (const node of document.nodes.values()) {
-      const shape = this.editor.shape(node.id);
-      for (const port of drag.fromInput ? shape.outputs : shape.inputs) {
-        const end = { node: node.id, port: port.name };
-        const [source, target] = drag.fromInput ? [end, drag.from] : [drag.from, end];
-        const verdict = checkWire(document, catalog, rules, source, target, before);
-        pins.push({ ...end, x: node.position[0] + port.x, y: node.position[1] + port.y, source, target, verdict });
-      }
-    }
-    return pins;
+    const [x, y] = document.nodes.get(id).position;
+    const shape = this.editor.shape(id);
+    return (drag.fromInput ? shape.outputs : shape.inputs).map((port) => {
+      const end = { node: id, port: port.name };
+      const [source, target] = drag.fromInput ? [end, drag.from] : [drag.from, end];
+      const verdict = checkWire(document, catalog, rules, source, target, drag.before);
+      return { ...end, x: x + port.x, y: y + port.y, source, target, verdict };
+    });
   }
 
   #mark(drag) {
-    drag.verdicts = new Map(drag.pins.map((pin) => [`${pin.node}.${pin.port}`, pin.verdict.ok]));
+    drag.verdicts = new Map(drag.pins.map(verdictOf));
     this.drag = drag;
     this.view.stage.classList.add("is-wiring");
     this.view.stage.parentElement.classList.add("is-drawing");
@@ -145,8 +142,10 @@ export class Connecting {
     if (this.editor.expanded.has(id) || !this.editor.shape(id).hidden) return;
     drag.unfolded.add(id);
     this.editor.setExpanded(id, true);
-    drag.pins = this.#judge(drag);
-    this.#mark(drag);
+    const pins = this.#judge(drag, id);
+    drag.pins = [...drag.pins.filter((pin) => pin.node !== id), ...pins];
+    for (const pin of pins) drag.verdicts.set(...verdictOf(pin));
+    this.#markPins(drag, this.view.elements.get(id));
   }
 
   #drawDraft(drag, tip, state) {
@@ -242,6 +241,10 @@ export class Connecting {
 export function readPin(pin) {
   const node = pin.closest(".node").dataset.nodeId;
   return { node, port: pin.dataset.port.slice(node.length + 1) };
+}
+
+function verdictOf({ node, port, verdict }) {
+  return [`${node}.${port}`, verdict.ok];
 }
 
 function nameOf(editor, { node, port }) {

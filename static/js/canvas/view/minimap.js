@@ -2,28 +2,33 @@
 // Press or drag in it to look elsewhere.
 
 import { bounds } from "../state/geometry.js";
-import { replace, s } from "./dom.js";
+import { h, replace, s } from "./dom.js";
 
-const SIZE = { width: 148, height: 88 };
+/** Within its border. */
+const SIZE = { width: 146, height: 86 };
 const PAD = 4;
 
-export function bindMinimap(svg, view, editor) {
-  svg.setAttribute("viewBox", `0 0 ${SIZE.width} ${SIZE.height}`);
-  const boxes = s("g");
-  const frame = s("rect", { class: "mm-v", rx: 1 });
-  svg.append(boxes, frame);
+export function bindMinimap(element, view, editor) {
+  const svg = s("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, "aria-hidden": "true" });
+  const frame = h("div", { class: "mm-v" });
+  element.append(svg, frame);
   let all = null;
   let drawn = null;
+  let size = "";
   // The scale is in the numbers, not in a viewBox: another viewBox at each step of a pan makes the
-  // browser sort all of the page's layers anew.
+  // browser sort all of the page's layers anew. The frame is no part of the drawing: moved, it has
+  // nothing laid out.
   const drawFrame = () => {
     const seen = view.visible();
     const map = mapping(bounds(all ? [all, seen] : [seen]));
-    if (drawn?.all !== all || drawn.key !== map.key) replace(boxes, paths(editor, map));
+    if (drawn?.all !== all || drawn.key !== map.key) replace(svg, paths(editor, map));
     drawn = { all, ...map };
     const { x, y, scale } = map;
-    const box = { x: x + seen.x * scale, y: y + seen.y * scale, width: seen.width * scale, height: seen.height * scale };
-    for (const [name, value] of Object.entries(box)) frame.setAttribute(name, value.toFixed(1));
+    const px = (value) => `${value.toFixed(1)}px`;
+    const [width, height] = [px(seen.width * scale), px(seen.height * scale)];
+    if (size !== width + height) Object.assign(frame.style, { width, height });
+    size = width + height;
+    frame.style.transform = `translate(${px(x + seen.x * scale)}, ${px(y + seen.y * scale)})`;
   };
   const drawAll = () => {
     all = editor.bounds();
@@ -33,7 +38,7 @@ export function bindMinimap(svg, view, editor) {
   const [soonAll, soonFrame] = [once(drawAll), once(drawFrame)];
   for (const topic of ["document", "selection", "view"]) editor.on(topic, soonAll);
   view.onTransform.add(soonFrame);
-  bindLook(svg, view, () => drawn);
+  bindLook(element, svg, view, () => drawn);
   soonAll();
 }
 
@@ -72,7 +77,7 @@ function paths(editor, map) {
   return Object.entries(parts).map(([kind, d]) => s("path", { class: kind, d: d.join("") }));
 }
 
-function bindLook(svg, view, map) {
+function bindLook(element, svg, view, map) {
   const look = (event) => {
     const matrix = svg.getScreenCTM();
     if (!matrix || !map()) return;
@@ -82,11 +87,11 @@ function bindLook(svg, view, map) {
     const { clientWidth, clientHeight } = view.stage;
     view.setTransform({ scale, x: clientWidth / 2 - point.x * scale, y: clientHeight / 2 - point.y * scale });
   };
-  svg.addEventListener("pointerdown", (event) => {
-    svg.setPointerCapture(event.pointerId);
+  element.addEventListener("pointerdown", (event) => {
+    element.setPointerCapture(event.pointerId);
     look(event);
   });
-  svg.addEventListener("pointermove", (event) => {
-    if (svg.hasPointerCapture(event.pointerId)) look(event);
+  element.addEventListener("pointermove", (event) => {
+    if (element.hasPointerCapture(event.pointerId)) look(event);
   });
 }
