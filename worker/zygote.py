@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from app import lean
 from app.components.folders import own_places, read_folders
 from app.components.registry import registry
 from app.errors import ConfigError
@@ -247,6 +248,7 @@ def _kill_group(pid: int) -> None:
 def main() -> None:
     """Start on the socket whose number is the only argument."""
     number, parent = int(sys.argv[1]), int(sys.argv[2])
+    lean.leave_out(lean.HTTPX_COMMAND)
     confine.die_with_parent(parent)
     confine.become_undumpable()
     for ignored in (signal.SIGINT, signal.SIGTERM):

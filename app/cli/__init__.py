@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from app import lean
 from app.errors import TacitError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -69,6 +70,7 @@ def tacit() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run a command; a failure is one sentence and its code on standard error, and exit 1."""
+    lean.leave_out(lean.HTTPX_COMMAND, lean.TELEMETRY)
     try:
         return tacit.main(args=arguments, prog_name="tacit")
     except TacitError as error:

@@ -191,7 +191,7 @@ class Installation:
         Nothing is made by it that a child must not have: no thread, no connection, no key.
         """
         for name in ("app.factory", "app.models", "app.runs.scheduler", "gunicorn.workers.gthread",
-                     "gunicorn.workers.gasgi"):
+                     "gunicorn.workers.gasgi", "sqlite3"):
             importlib.import_module(name)
         importlib.import_module("sqlalchemy.orm").configure_mappers()
         # Those of installed packages are left to the children: one may end its process.

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, select
 
+from app import lean
 from app.db import Database
 from app.runs.models import Run, RunEnded, RunEvent
 
@@ -169,6 +170,7 @@ class EndedRuns:
 
 def otlp(endpoint: str) -> Callable[[str, list[Span]], None]:
     """Return what sends spans to ``endpoint``, an address such as ``https://host:4318``."""
+    lean.let_in(lean.TELEMETRY)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
 

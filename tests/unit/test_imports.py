@@ -28,8 +28,9 @@ class Absent(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Absent())
 import worker.engine
+from app import lean
+lean.leave_out(lean.TELEMETRY)
 import worker.main
-worker.main.leave_out()
 import worker.parent
 from redis import Redis
 assert not [name for name in sys.modules if name.startswith("opentelemetry.")]
@@ -45,6 +46,44 @@ def test_importing_does_nothing() -> None:
 import threading, socket
 import app.factory, app.cli
 assert threading.active_count() == 1, threading.enumerate()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_httpx_works_without_its_command_line() -> None:
+    script = """
+import sys
+from app import lean
+lean.leave_out(lean.HTTPX_COMMAND)
+import httpx
+assert not [name for name in sys.modules if name.partition(".")[0] in ("rich", "pygments")]
+client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(204)))
+assert client.get("https://example.org/").status_code == 204
+import rich  # what else wants it has it
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_spans_are_sent_where_telemetry_was_left_out() -> None:
+    script = """
+from app import lean
+lean.leave_out(lean.TELEMETRY)
+from redis import Redis
+try:
+    import opentelemetry
+except ImportError:
+    pass
+else:
+    raise AssertionError("it was let in")
+from app.runs.traces import otlp
+otlp("http://127.0.0.1:1")
+import opentelemetry
 """
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
