@@ -22,7 +22,7 @@ from worker.tokens import Signer
 
 TIMES: Final = 20
 """Python 3.11 specializes what was gone eight times, and what is called in it after that."""
-SECONDS: Final = 5.0
+SECONDS: Final = 2.0
 """How long one rehearsal may take; nothing waits on a machine that can't answer itself."""
 
 _ANSWER: Final = (
@@ -43,8 +43,7 @@ def rehearse(scratch: Path, times: int = TIMES) -> list[str]:
     """
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(SECONDS)
-        service = threading.Thread(target=_answer, args=(listener, times), daemon=True)
+        service = threading.Thread(target=_answer, args=(listener,), daemon=True)
         service.start()
         server = _Server(f"http://127.0.0.1:{listener.getsockname()[1]}/")
         around = Surroundings(cast(RuntimeClient, server), scratch)
@@ -52,6 +51,7 @@ def rehearse(scratch: Path, times: int = TIMES) -> list[str]:
             perform(around, Signer.generate(), Assignment(new_id(), "", new_id()), _hear, _never)
             for _ in range(times)
         ]
+        listener.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection
     for thread in set(threading.enumerate()) - before:
         thread.join(SECONDS)  # one that lived on would be missing in what is forked
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
@@ -107,13 +107,17 @@ class _Server:
         }
 
 
-def _answer(listener: socket.socket, times: int) -> None:
-    for _ in range(times):
-        with contextlib.suppress(OSError):
+def _answer(listener: socket.socket) -> None:
+    """Answer each that comes, until there is no more listening: anybody may."""
+    while True:
+        try:
             connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(_ANSWER)
+        except OSError:
+            return
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(SECONDS / 10)
+            connection.recv(65_536)
+            connection.sendall(_ANSWER)
 
 
 def _hear(_news: Mapping[str, Any]) -> None: ...

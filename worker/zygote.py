@@ -26,32 +26,23 @@ from app import lean
 from app.components.folders import own_places, read_folders
 from app.components.registry import registry
 from app.errors import ConfigError
-from app.flows.graph import parse_graph
-from app.ids import iso, utcnow
 from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.limits import ProcessLimits
 from worker.machine import Asking
-from worker.masking import Masker
 from worker.rehearsal import rehearse
 from worker.run import Assignment, Surroundings, perform
 from worker.tokens import Signer
 
-_SMALL = {
-    "schema": 1,
-    "nodes": [
-        {"id": name, "component": "output.log", "label": name, "position": [0, 0], "config": {}}
-        for name in ("a", "b")
-    ],
-    "edges": [],
-}
 log = logging.getLogger("tacit.worker")
 
 KEPT_VARIABLES = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED",
 )
 """What of the environment a run's process keeps."""
+IDLE_SECONDS = 0.005
+"""After which a spare takes it that no run waits for it."""
 
 
 class Zygote:
@@ -186,8 +177,8 @@ def _live(
     surroundings.client.reopen()
     with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
         surroundings.client.warm()
-    _touch(signer)
     messages.send(sock, {"ready": signer.public, "confinement": confinement.to_json()})
+    _warm_up(sock, surroundings.scratch)
     message, _ = messages.receive(sock)
     if message is None:
         return 0
@@ -212,17 +203,17 @@ def _live(
     return 0
 
 
-def _touch(signer: Signer) -> None:
+def _warm_up(sock: socket.socket, scratch: Path) -> None:
     """Go the way of each run once in a spare, while nobody waits, for its pages.
 
     A forked process copies every page that it writes to, and Python writes to all that it reads
-    (counts of references): half of what a small run spends by itself.
+    (counts of references): half of what a small run spends by itself. Where runs wait for spares
+    there is nothing to gain: the run copies them in the same time.
     """
-    parse_graph(_SMALL, registry())
-    masker = Masker()
-    masker.register("a rehearsal of the masker")
-    masker.mask_object({"text": masker.mask_text("nothing to see").text})
-    signer.sign("tacit:rehearsal", {"at": iso(utcnow())})
+    if select.select([sock], [], [], IDLE_SECONDS)[0]:
+        return
+    with contextlib.suppress(Exception):  # the run is slower then, and goes on
+        rehearse(scratch, 1)
 
 
 def _settle(scratch: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
 
+import pytest
+
+from worker import messages, zygote
 from worker.rehearsal import rehearse
 
 
@@ -28,3 +32,46 @@ def test_it_succeeds_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert rehearse(tmp_path, 3) == ["succeeded"] * 3
     assert _state() == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_connects_does_not_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = socket.create_server
+
+    def overheard(address: tuple[str, int]) -> socket.socket:
+        listener = listening(address)
+        for _ in range(3):
+            socket.create_connection(listener.getsockname()).close()
+        return listener
+
+    monkeypatch.setattr(socket, "create_server", overheard)
+    assert rehearse(tmp_path, 2) == ["succeeded"] * 2
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["idle", "a run waits"])
+def test_a_spare_rehearses_only_while_no_run_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: bool
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(zygote, "rehearse", lambda _scratch, times: done.append(times))
+    ours, theirs = messages.pair()
+    with ours, theirs:
+        if waiting:
+            messages.send(ours, {"run": "one"})
+        zygote._warm_up(theirs, tmp_path)
+        assert done == ([] if waiting else [1])
+        if waiting:
+            assert messages.receive(theirs)[0] == {"run": "one"}
+
+
+def test_a_spare_that_can_not_rehearse_takes_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_scratch: Path, _times: int) -> None:
+        raise OSError("no sockets left")
+
+    monkeypatch.setattr(zygote, "rehearse", broken)
+    ours, theirs = messages.pair()
+    with ours, theirs:
+        zygote._warm_up(theirs, tmp_path)
