@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.components.folders import Folder
-from worker import seccomp
+from worker import offspring, seccomp
 from worker.limits import ProcessLimits
 
 NOBODY: Final = 65534
@@ -153,6 +153,7 @@ def confine(
         os.setresuid(uid, uid, uid)
     # A change of user clears the wish to die with the parent, and the dumpable flag.
     die_with_parent(parent)
+    offspring.adopt()
     quiet = _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     landlock = _landlock(scratch, folders) if quiet else 0
     return Confinement(os.geteuid(), landlock, quiet, become_undumpable())

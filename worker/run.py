@@ -19,6 +19,7 @@ from app.components.problems import Problem
 from app.components.registry import Registry, registry
 from app.errors import Invalid
 from app.flows.graph import Graph, parse_graph
+from worker import offspring
 from worker.cancellation import RunCancellation
 from worker.capture import Capture, describe_exception
 from worker.client import RuntimeClient
@@ -137,6 +138,8 @@ class Run:
                 "The worker stopped on an error of its own. The traceback is in the run's log.",
             ))
         finally:
+            if self._around.alone:
+                offspring.end()  # nor can any of it hold up what is still to be read
             capture.stop(silent=self._around.alone)
         if self._cancellation.cancelled:
             self._notify({"finishing": True})  # from here on the parent leaves it its time

@@ -26,7 +26,7 @@ from app import lean
 from app.components.folders import own_places, read_folders
 from app.components.registry import registry
 from app.errors import ConfigError
-from worker import confine, messages
+from worker import confine, messages, offspring
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.limits import ProcessLimits
@@ -92,6 +92,10 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork on demand until the parent goes away."""
+        # Its socket tells, and then what the runs started has to be ended first: out of reach of
+        # what ends the parent.
+        os.setpgid(0, 0)
+        confine.die_with_parent(os.getppid(), 0)
         wake, wake_write = self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -112,6 +116,7 @@ class Zygote:
             # Seen to its end, so that who waits for the worker finds nothing of it left.
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+            offspring.end(self._children)
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _spawn(self) -> None:
@@ -138,10 +143,12 @@ class Zygote:
             if not pid:
                 return
             scratch = self._children.pop(pid, None)
+            if scratch is None:
+                continue
             # What it may have started must not outlive it.
             _kill_group(pid)
-            if scratch is not None:
-                shutil.rmtree(scratch, ignore_errors=True)
+            offspring.end(self._children)
+            shutil.rmtree(scratch, ignore_errors=True)
             code = os.waitstatus_to_exitcode(status)
             with contextlib.suppress(OSError):
                 messages.send(self._control, {"exited": pid, "status": code})
@@ -242,6 +249,7 @@ def main() -> None:
     lean.leave_out(lean.HTTPX_COMMAND)
     confine.die_with_parent(parent)
     confine.become_undumpable()
+    offspring.adopt()
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     control = socket.socket(fileno=number)

@@ -86,13 +86,14 @@ class WorkerProcess:
             "TACIT_REDIS_URL": redis_url, "TACIT_WORKER_KEY_FILE": str(key),
             "TACIT_WORKER_SCRATCH": str(self.scratch), "CANARY_IN_ENV": "must-not-be-inherited",
         }
+        self.python = Path(sys.executable)
         self.process: subprocess.Popen[bytes] | None = None
         self.left_behind: list[Path] = []
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker.main"], env=self.environ, stdout=log, stderr=log)
+                [str(self.python), "-m", "worker.main"], env=self.environ, stdout=log, stderr=log)
 
     def stop(self) -> int:
         assert self.process is not None
