@@ -13,16 +13,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Environment, EnvironmentReach
 from app.accounts.policies import Policies, read_policies
 from app.audit.verify import Finding
+from app.keys.records import Reading
 from app.keys.sealed import Tampered
+from app.prepared import Prepared
 
 SEALED_SINCE: Final = "0014_rules_sealed"
 """The migration since which the hash is there; rows of before get theirs right after it."""
+
+_ENVIRONMENT = Reading(Environment, "id", "name", "protected", "policies")
+_SEALED = Reading(EnvironmentReach)
+_RULES = Prepared(
+    select(*_ENVIRONMENT.columns, *_SEALED.columns)
+    .join(EnvironmentReach, EnvironmentReach.environment_id == Environment.id)
+    .where(Environment.id == bindparam("id"))
+)
 
 _log = logging.getLogger("tacit.accounts")
 
@@ -58,7 +68,23 @@ def read_rules(session: Session, row: Environment) -> Rules:
 
     :raises Tampered: ``row_tampered``: they were changed outside Tacit.
     """
-    if not _hold(session, row):
+    return _checked(row, _sealed(session, row.id))
+
+
+def find_rules(session: Session, environment_id: str) -> tuple[str, Rules]:
+    """Return an environment's name and rules, by one statement: for what each run asks for.
+
+    :raises Tampered: as :func:`read_rules`; also where there is no such environment.
+    """
+    found = _RULES.row(session, {"id": environment_id})
+    if found is None:
+        raise Tampered("environment_reach")
+    row = _ENVIRONMENT.get(session, found)
+    return row.name, _checked(row, _SEALED.get(session, found, len(_ENVIRONMENT)))
+
+
+def _checked(row: Environment, sealed: EnvironmentReach) -> Rules:
+    if sealed.rules_hash != hash_rules(row.protected, row.policies):
         _log.error("row_tampered", extra={"table": "environments", "row": row.id})
         raise Tampered("environments")
     return Rules(row.protected, read_policies(row.policies))

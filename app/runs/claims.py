@@ -42,6 +42,7 @@ from app.runs.checks import check_secrets, may_use
 from app.runs.concurrency import has_place
 from app.runs.context import check_context
 from app.runs.events import append_own, set_node
+from app.runs.locked import lock_run
 from app.runs.models import Run, RunClaim, Worker
 from app.runs.notices import note_failure
 from app.runs.reach import Reach, reach_of
@@ -118,9 +119,8 @@ def claim_run(
     :raises NotFound: there is no such run in the worker's environment.
     :raises Locked: ``frozen``; the run stays queued.
     """
-    query = select(Run).where(Run.id == run_id, Run.environment_id == worker.environment_id)
-    run = session.scalar(query.with_for_update()) if is_id(run_id) else None
-    if run is None:
+    run = lock_run(session, run_id) if is_id(run_id) else None
+    if run is None or run.environment_id != worker.environment_id:
         raise NotFound("run_not_found", "There is no such run in this worker's environment.")
     refuse_frozen(session, run.environment_id)
     if run.state != RunState.QUEUED:

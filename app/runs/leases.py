@@ -23,6 +23,7 @@ from app.keys.tokens import refusal, verify_token
 from app.prepared import Prepared
 from app.runs.claims import LEASE
 from app.runs.events import append_batch, append_own, read_problem
+from app.runs.locked import lock_run
 from app.runs.models import Run, RunClaim, RunNode, Worker, WorkerKey
 from app.runs.notices import note_failure
 from app.runs.states import CLAIMED, RunState
@@ -77,7 +78,7 @@ def hold_run(
     if row is None:
         raise refusal("unknown_kid")
     claim = _CLAIM.get(session, row)
-    run = session.get(Run, claim.run_id, with_for_update=True)
+    run = lock_run(session, claim.run_id)
     if run is None:
         raise refusal("unknown_kid")
     held = Held(run, claim, _WORKER.get(session, row, _WORKER_AT))

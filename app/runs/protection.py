@@ -6,8 +6,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.environments import get_environment
-from app.accounts.rules import read_rules
+from app.accounts.rules import find_rules
 from app.components.problems import Problem
 from app.components.registry import registry
 from app.errors import Locked
@@ -45,11 +44,11 @@ def find_problems(session: Session, environment_id: str, what: str | None) -> li
 
 
 def _protection(session: Session, environment_id: str, what: str) -> str | None:
-    environment = get_environment(session, environment_id)
-    if not read_rules(session, environment).protected:
+    name, rules = find_rules(session, environment_id)
+    if not rules.protected:
         return None
     return (
-        f"Environment {environment.name} is protected, so {what} doesn't run here. Activate "
+        f"Environment {name} is protected, so {what} doesn't run here. Activate "
         "the flow and run its active version whole, as Run in the list of flows does, or work in "
         "another environment."
     )
