@@ -108,8 +108,17 @@ class RuntimeClient:
                 raise RuntimeUnreachable("The worker is stopping.")
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    def open(self) -> None:
+        """Open a connection ahead of need.
+
+        :raises RuntimeUnreachable: the listener doesn't answer.
+        """
+        connection = self._connect()
+        with self._lock:
+            self._idle.append(connection)
+
     def warm(self) -> None:
-        """Open a connection ahead of need, and learn the server's time.
+        """Ask for nothing, which opens a connection where there is none; learn the server's time.
 
         :raises RuntimeUnreachable: the listener doesn't answer.
         """

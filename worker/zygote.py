@@ -183,9 +183,9 @@ def _live(
     signer = Signer.generate()
     surroundings.client.reopen()
     with contextlib.suppress(RuntimeUnreachable, RuntimeRefused):
-        surroundings.client.warm()
+        surroundings.client.open()
     messages.send(sock, {"ready": signer.public, "confinement": confinement.to_json()})
-    _warm_up(sock, surroundings.scratch)
+    _warm_up(sock, surroundings)
     message, _ = messages.receive(sock)
     if message is None:
         return 0
@@ -210,7 +210,7 @@ def _live(
     return 0
 
 
-def _warm_up(sock: socket.socket, scratch: Path) -> None:
+def _warm_up(sock: socket.socket, surroundings: Surroundings) -> None:
     """Go the way of each run once in a spare, while nobody waits, for its pages.
 
     A forked process copies every page that it writes to, and Python writes to all that it reads
@@ -220,7 +220,8 @@ def _warm_up(sock: socket.socket, scratch: Path) -> None:
     if select.select([sock], [], [], IDLE_SECONDS)[0]:
         return
     with contextlib.suppress(Exception):  # the run is slower then, and goes on
-        rehearse(scratch, 1)
+        surroundings.client.warm()
+        rehearse(surroundings.scratch, 1)
 
 
 def _settle(scratch: Path) -> None:

@@ -8,11 +8,14 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from worker import messages, zygote
+from worker.client import RuntimeClient
 from worker.rehearsal import rehearse
+from worker.run import Surroundings
 
 
 def _state() -> tuple[object, ...]:
@@ -49,6 +52,13 @@ def test_whoever_connects_does_not_stop_it(
     assert rehearse(tmp_path, 2) == ["succeeded"] * 2
 
 
+def _around(scratch: Path) -> Surroundings:
+    class Server:
+        def warm(self) -> None: ...
+
+    return Surroundings(cast(RuntimeClient, Server()), scratch)
+
+
 @pytest.mark.parametrize("waiting", [False, True], ids=["idle", "a run waits"])
 def test_a_spare_rehearses_only_while_no_run_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: bool
@@ -59,7 +69,7 @@ def test_a_spare_rehearses_only_while_no_run_waits(
     with ours, theirs:
         if waiting:
             messages.send(ours, {"run": "one"})
-        zygote._warm_up(theirs, tmp_path)
+        zygote._warm_up(theirs, _around(tmp_path))
         assert done == ([] if waiting else [1])
         if waiting:
             assert messages.receive(theirs)[0] == {"run": "one"}
@@ -74,4 +84,4 @@ def test_a_spare_that_can_not_rehearse_takes_its_run(
     monkeypatch.setattr(zygote, "rehearse", broken)
     ours, theirs = messages.pair()
     with ours, theirs:
-        zygote._warm_up(theirs, tmp_path)
+        zygote._warm_up(theirs, _around(tmp_path))

@@ -52,6 +52,20 @@ def test_a_connection_is_kept(standin: RuntimeStandin, monkeypatch: pytest.Monke
     client.close()
 
 
+def test_a_connection_is_opened_ahead_of_need(
+    standin: RuntimeStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = RuntimeClient(standin.url, standin.ca)
+    client.open()
+
+    def refuse() -> None:
+        raise AssertionError("there was one already")
+
+    monkeypatch.setattr(client, "_connect", refuse)
+    assert client.call("GET", "/ping")["unix"]
+    client.close()
+
+
 def test_threads_share_the_client(standin: RuntimeStandin) -> None:
     client = RuntimeClient(standin.url, standin.ca)
     answers: list[Any] = []
