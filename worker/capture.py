@@ -151,7 +151,7 @@ class _Descriptor:
     def __init__(self, number: int, source: str, level: str, masker: Masker, sink: Sink) -> None:
         self._number = number
         self._source, self._level = source, level
-        self._stream = masker.stream()
+        self._masker, self._stream = masker, masker.stream()
         self._sink = sink
         self.saved = os.dup(number)
         read, write = os.pipe2(os.O_CLOEXEC)
@@ -186,7 +186,11 @@ class _Descriptor:
             if self._read not in ready:
                 break
             data = os.read(self._read, 65_536)
-            self._hand_over(lines.feed(self._stream.feed(decoder.decode(data, not data))))
+            try:
+                self._hand_over(lines.feed(self._stream.feed(decoder.decode(data, not data))))
+            except Exception:  # out of memory, say; without a reader whoever prints would hang
+                lines, self._stream = Lines(), self._masker.stream()
+                self._hand_over([MaskedText(WITHHELD)])
             if not data:
                 break
         self._hand_over(lines.feed(self._stream.close()) + lines.close())

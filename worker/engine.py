@@ -93,6 +93,8 @@ class _State:
     stuck: int = 0
     """Threads whose task was given up, and that may never come back."""
     problem: Problem | None = None
+    broken: BaseException | None = None
+    """What stopped a thread of the engine's own."""
     cancelled: bool = False
     closed: bool = False
 
@@ -129,7 +131,10 @@ class Engine:
         )
 
     def run(self) -> Outcome:
-        """Run every node that can run; returns when none is left."""
+        """Run every node that can run; returns when none is left.
+
+        :raises BaseException: what a node's end couldn't be told for, such as a MemoryError.
+        """
         state = self._state
         cancellation = self._scope.cancellation
         cancellation.subscribe(self._wake)
@@ -143,17 +148,19 @@ class Engine:
                 if not step.into and (ended := self._decide(step)) is not None:
                     self._settle(Task(step.node.id), *ended[1:])
             self._settle_all()
-            while state.left:
+            while state.left and state.broken is None:
                 stopping = cancellation.is_set()
                 if stopping:
                     self._settle_all()
                     give_up = give_up or time.monotonic() + STOP_SECONDS
                 self._look_at_clocks(give_up)
                 self._engage()
-                if state.left:
+                if state.left and state.broken is None:
                     self._changed.wait(self._pause(give_up))
             state.closed = True
             self._work_there.notify_all()
+        if state.broken is not None:
+            raise state.broken
         return self._outcome()
 
     def _wake(self) -> None:
@@ -207,6 +214,14 @@ class Engine:
             threading.Thread(target=self._work, name=f"node-{state.threads}", daemon=True).start()
 
     def _work(self) -> None:
+        try:
+            self._work_on()
+        except BaseException as error:  # nobody would end the run for its node
+            with self._lock:
+                self._state.broken = self._state.broken or error
+                self._changed.notify_all()
+
+    def _work_on(self) -> None:
         while (task := self._next()) is not None:
             token = current_node.set(task.node)
             try:

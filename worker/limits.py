@@ -16,6 +16,8 @@ from worker.errors import LimitReached
 
 GRACE_SECONDS: Final = 30
 """Processor seconds between the notice and the kernel's end of a process that doesn't mind it."""
+RESERVED_FILES: Final = 32
+"""File descriptors above the limit, for the end of a run whose nodes have used up the others."""
 _FULL = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -48,7 +50,7 @@ class ProcessLimits:
     def apply(self) -> None:
         """Put them in force for this process. Can't be undone."""
         lower(resource.RLIMIT_CORE, 0)
-        lower(resource.RLIMIT_NOFILE, self.open_files)
+        lower(resource.RLIMIT_NOFILE, self.open_files, self.open_files + RESERVED_FILES)
         lower(resource.RLIMIT_AS, self.memory_mb * 1024**2)
         lower(resource.RLIMIT_CPU, self.cpu_seconds, self.cpu_seconds + GRACE_SECONDS)
 
@@ -68,6 +70,12 @@ def lower(limit: int, most: int, hardest: int | None = None) -> None:
     new = min(most, end)
     if soft == infinite or soft > new or hard != end:
         resource.setrlimit(limit, (new, end))
+
+
+def use_reserve() -> None:
+    """Let this process open the last few files: the end of a run has to be told in any case."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def on_cpu_limit(tell: Callable[[LimitReached], None]) -> None:

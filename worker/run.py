@@ -28,7 +28,7 @@ from worker.engine import Engine, Outcome
 from worker.errors import LimitReached, RunLost
 from worker.expressions import Expressions
 from worker.external import ExternalDoor, Purpose
-from worker.limits import on_cpu_limit
+from worker.limits import find_limit, on_cpu_limit, use_reserve
 from worker.masking import MaskedText, Masker
 from worker.telemetry import Limits, Telemetry
 from worker.tokens import LIFETIME, Signer
@@ -133,12 +133,16 @@ class Run:
         except BaseException as error:  # a mistake of Tacit's own; the run must not hang on it
             text = describe_exception(self._masker, error)
             self._telemetry.emit("log", text, level="error")
+            self._limit = self._limit or find_limit(error)
             outcome = Outcome("failed", Problem(
+                self._limit.code, "error", self._limit.message,
+            ) if self._limit else Problem(
                 "worker_error", "error",
                 "The worker stopped on an error of its own. The traceback is in the run's log.",
             ))
         finally:
             if self._around.alone:
+                use_reserve()
                 offspring.end()  # nor can any of it hold up what is still to be read
             capture.stop(silent=self._around.alone)
         if self._cancellation.cancelled:

@@ -1,4 +1,4 @@
-"""What a node starts ends with its run, however it tries to get away."""
+"""What a node starts or uses up ends with its run, however it tries to get away."""
 
 from __future__ import annotations
 
@@ -56,6 +56,25 @@ class Starts(Component):
         context.log.info("started", {"pids": [int(pid) for pid in pids]})
         context.cancelled.wait(context.run_inputs["seconds"])
         return {"pids": [int(pid) for pid in pids]}
+
+
+class Hoards(Component):
+    name = "acme.hoards"
+    title = "Hoards"
+    help = "Opens all the files that it may, and keeps them."
+    category = "logic"
+    icon = "code"
+    outputs = (Port("files", PortType.NUMBER, "Files"),)
+    kept = []
+
+    def run(self, context):
+        try:
+            while True:
+                self.kept.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            if context.run_inputs["fail"]:
+                raise
+        return {"files": len(self.kept)}
 '''.replace("\\\\n", "\\n")
 
 
@@ -71,7 +90,9 @@ def worker(
 ) -> Iterator[WorkerProcess]:
     with own_environment() as environment, queue_server() as (url, redis):
         packages = next((environment.folder / "env" / "lib").glob("*/site-packages"))
-        lay_out(packages, "acme-starts", {"acme.starts": "acme_starts:Starts"}, STARTS)
+        lay_out(packages, "acme-starts", {
+            "acme.starts": "acme_starts:Starts", "acme.hoards": "acme_starts:Hoards",
+        }, STARTS)
         worker = WorkerProcess(standin, url, redis, tmp_path_factory.mktemp("worker"))
         worker.python = environment.python
         worker.start()
@@ -115,6 +136,17 @@ def test_they_end_with_the_run_and_say_nothing_after_it(
     said = [event for event in run.events if event["text"] == "still here: ***"]
     assert said
     assert "CANARY" not in repr(run.events) + worker.words()
+
+
+@pytest.mark.parametrize("fail", [True, False])
+def test_a_node_that_keeps_every_file_open_keeps_no_run_from_its_end(
+    standin: RuntimeStandin, worker: WorkerProcess, fail: bool
+) -> None:
+    run = worker.enqueue(standin.plan(graph(node("x", "acme.hoards")), inputs={"fail": fail}))
+    run.wait()
+    assert run.lost == [], worker.words()
+    assert run.state == ("failed" if fail else "succeeded")
+    assert (run.problem or {}).get("code") == ("run_files_limit" if fail else None)
 
 
 def test_they_end_with_a_run_whose_process_was_killed(

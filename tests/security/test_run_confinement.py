@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.worker_process import queue_server
 from worker import confine
-from worker.limits import ProcessLimits
+from worker.limits import RESERVED_FILES, ProcessLimits
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +113,8 @@ def test_privileges_are_gone(inside: dict[str, Any]) -> None:
         assert confinement["uid"] == confine.NOBODY
         assert inside["become_root"] == "Operation not permitted"
     assert inside["core"] == [0, 0]
-    assert max(inside["files"]) <= ProcessLimits().open_files
+    assert inside["files"][0] <= ProcessLimits().open_files
+    assert inside["files"][1] <= ProcessLimits().open_files + RESERVED_FILES
 
 
 def test_what_a_run_needs_is_there(inside: dict[str, Any]) -> None:

@@ -259,3 +259,19 @@ def test_a_description_in_one_line_keeps_its_masks() -> None:
     cut = describe_message(masker, error, 20)
     assert (cut.text, len(cut.masks)) == ("ValueError: got *** ", 1)
     assert describe_message(masker, error, 18).masks == ()
+
+
+def test_a_reader_that_stumbles_withholds_and_reads_on() -> None:
+    """Else the pipe would fill, and whoever prints wait for ever."""
+    found = captured("""
+        def short_of_memory(_text):
+            raise MemoryError
+        capture._descriptors[0]._stream.feed = short_of_memory
+        os.write(1, b"lost\\n")
+        while not seen:
+            time.sleep(0.01)
+        for number in range(20_000):
+            os.write(1, b"line %d %s\\n" % (number, CANARY.encode()))
+    """)
+    assert found[0][:3] == ["stdout", "info", "<withheld: masking failed>"]
+    assert [line[2] for line in found[1:]] == [f"line {number} ***" for number in range(20_000)]

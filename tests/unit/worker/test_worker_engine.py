@@ -287,6 +287,33 @@ def test_what_a_component_does_wrong_is_a_clear_failure(fail: str, code: str) ->
         assert "_work" in repr(world.events)  # the traceback is in the log
 
 
+@pytest.mark.parametrize("kind", ["node", "log"])
+def test_an_end_that_cannot_be_told_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Such as where memory is short: nothing else would ever end a run whose node is over."""
+    world, raised = World(), list[BaseException]()
+    emit = World.emit
+
+    def short_of_memory(self: World, what: str, *given: Any, **more: Any) -> None:
+        if what == kind and more["data" if kind == "node" else "level"] != {"state": "running"}:
+            raise MemoryError
+        emit(self, what, *given, **more)
+
+    monkeypatch.setattr(World, "emit", short_of_memory)
+
+    def run() -> None:
+        try:
+            world.run(make([step("a", fail="crash"), step("b")], "a.text>b.data"))
+        except MemoryError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert len(raised) == 1
+
+
 def test_a_secret_reaches_secret_ports_only() -> None:
     world = World()
     graph = make([step("f", fail="fetch"), step("use")], "f.secret>use.token")
