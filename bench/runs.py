@@ -16,6 +16,8 @@ from bench.figures import percentile
 from bench.installation import Installation, helper
 
 WARM_UP = 10
+REST = 0.15
+"""Seconds before each turn: what the last one left to be done, a spare process say, is done."""
 ENDED = ("succeeded", "failed", "rejected", "cancelled", "skipped")
 
 
@@ -45,7 +47,9 @@ def measure(
         queue = bare.queue(installation.running["redis_url"])
         arguments = {"port": echo_port, **bare.seal(secrets.token_urlsafe(24))}
         for turn in range(WARM_UP + count):
+            time.sleep(REST)
             run = run_once(installation, flow)
+            time.sleep(REST)
             job = _run_job(queue, arguments)
             if turn >= WARM_UP:
                 flows.append(run["milliseconds"])

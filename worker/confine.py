@@ -16,6 +16,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -192,16 +193,26 @@ def shut_in() -> int:
     return version
 
 
+@cache
+def readable() -> tuple[Path, ...]:
+    """Return what every run's process may read and execute; looked for once, before any is forked.
+
+    None of them lies in another one.
+    """
+    # Loaded by the zygote; what only reckons imports this module and no component.
+    from app.components.registry import registry
+
+    # Packages of components may stand elsewhere: installed from where they are worked on.
+    found = {*map(Path, _SYSTEM), *code_folders(), *registry().folders()}
+    return tuple(sorted(path for path in found if not found & set(path.parents)))
+
+
 def _landlock(scratch: Path, folders: Iterable[Folder]) -> int:
     """Confine this process to its code, its scratch folder and what is listed; returns the
     version in force."""
 
-    # Loaded by the zygote; what only reckons imports this module and no component.
-    from app.components.registry import registry
-
     def rules(number: int, handled: int) -> None:
-        # Packages of components may stand elsewhere: installed from where they are worked on.
-        for path in (*map(Path, _SYSTEM), *code_folders(), *registry().folders()):
+        for path in readable():
             _allow(number, path, (_EXECUTE | _READ | _READ_DIR) & handled)
         for device in map(Path, _DEVICES):
             _allow(number, device, (_READ | _WRITE) & handled)

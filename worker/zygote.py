@@ -41,7 +41,7 @@ KEPT_VARIABLES = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED",
 )
 """What of the environment a run's process keeps."""
-IDLE_SECONDS = 0.005
+IDLE_SECONDS = 0.01
 """After which a spare takes it that no run waits for it."""
 
 
@@ -78,6 +78,7 @@ class Zygote:
     def rehearse(self) -> None:
         """Do once what every run does, so that its imports and tables are there already."""
         registry().prepare()
+        confine.readable()
         with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=self._scratch) as scratch:
             try:
                 rehearse(Path(scratch))
