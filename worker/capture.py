@@ -151,7 +151,7 @@ class _Descriptor:
     def __init__(self, number: int, source: str, level: str, masker: Masker, sink: Sink) -> None:
         self._number = number
         self._source, self._level = source, level
-        self._masker, self._stream = masker, masker.stream()
+        self._stream = masker.stream()
         self._sink = sink
         self.saved = os.dup(number)
         read, write = os.pipe2(os.O_CLOEXEC)
@@ -180,20 +180,24 @@ class _Descriptor:
         import select
 
         decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-        lines = Lines()
+        lines: Lines | None = Lines()
         while True:
             ready, _, _ = select.select([self._read, self._wake], [], [])
             if self._read not in ready:
                 break
             data = os.read(self._read, 65_536)
-            try:
-                self._hand_over(lines.feed(self._stream.feed(decoder.decode(data, not data))))
-            except Exception:  # out of memory, say; without a reader whoever prints would hang
-                lines, self._stream = Lines(), self._masker.stream()
-                self._hand_over([MaskedText(WITHHELD)])
+            if lines is not None:
+                try:
+                    self._hand_over(lines.feed(self._stream.feed(decoder.decode(data, not data))))
+                except Exception:
+                    # Out of memory, say. Whoever prints would hang without a reader; but what
+                    # comes now may be the rest of a value that began in what was lost.
+                    lines = None
+                    self._hand_over([MaskedText(WITHHELD)])
             if not data:
                 break
-        self._hand_over(lines.feed(self._stream.close()) + lines.close())
+        if lines is not None:
+            self._hand_over(lines.feed(self._stream.close()) + lines.close())
         os.close(self._read)
         os.close(self._wake)
 
