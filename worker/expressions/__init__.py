@@ -25,6 +25,7 @@ from worker.expressions.child import LENGTH
 SECONDS: Final = 5.0
 """How long one expression may take."""
 START_SECONDS: Final = 20.0
+"""How long a helper may take until it says that it is there."""
 DATA_BYTES: Final = 8 * 1024 * 1024
 
 _LOOK = 0.05
@@ -84,12 +85,15 @@ class _Helper:
         while not self._lock.acquire(timeout=_LOOK):
             check()
         try:
-            fresh = self._process is None
-            if self._process is None:
-                self._process = _start(self._language)
-            give_up = time.monotonic() + SECONDS + (START_SECONDS if fresh else 0)
             try:
-                return self._exchange(self._process, request, give_up, check)
+                if self._process is None:
+                    self._process = _start(self._language)
+                    self._exchange(self._process, b"", START_SECONDS, check)
+                asked = LENGTH.pack(len(request)) + request
+                reply: dict[str, Any] = json.loads(
+                    self._exchange(self._process, asked, SECONDS, check)
+                )
+                return reply
             except BaseException:
                 self.close()  # what is left in its pipes belongs to nobody
                 raise
@@ -111,14 +115,16 @@ class _Helper:
     def _exchange(
         self,
         process: subprocess.Popen[bytes],
-        request: bytes,
-        give_up: float,
+        asked: bytes,
+        seconds: float,
         check: Callable[[], None],
-    ) -> dict[str, Any]:
+    ) -> bytes:
+        """Write what is asked and return what comes back, without its length."""
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a helper without pipes")
         into, out = process.stdin.fileno(), process.stdout.fileno()
-        left = memoryview(LENGTH.pack(len(request)) + request)
+        give_up = time.monotonic() + seconds
+        left = memoryview(asked)
         got = bytearray()
         while len(got) < LENGTH.size or len(got) < LENGTH.size + LENGTH.unpack_from(got)[0]:
             check()
@@ -135,8 +141,7 @@ class _Helper:
                     got += chunk
             except BrokenPipeError:
                 raise problem_with(self._language, "expression_too_much") from None
-        reply: dict[str, Any] = json.loads(got[LENGTH.size :])
-        return reply
+        return bytes(got[LENGTH.size :])
 
 
 def _start(language: str) -> subprocess.Popen[bytes]:

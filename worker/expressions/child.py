@@ -26,9 +26,11 @@ LENGTH: Final = struct.Struct(">I")
 
 
 def serve(evaluate: Evaluate, requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until the other side goes away."""
+    """Answer until the other side goes away; a first, empty answer says that this is there."""
     from app.components.expressions import answer
 
+    answers.write(LENGTH.pack(0))
+    answers.flush()
     while head := requests.read(LENGTH.size):
         (size,) = LENGTH.unpack(head)
         reply = answer(evaluate, json.loads(requests.read(size)))

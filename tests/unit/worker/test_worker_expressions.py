@@ -95,6 +95,17 @@ def test_what_takes_too_long_is_ended(source: str, monkeypatch: pytest.MonkeyPat
     made.close()
 
 
+def test_a_first_expression_has_no_more_time_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expressions, "SECONDS", 0.5)
+    monkeypatch.setattr(expressions, "START_SECONDS", 3_600.0)  # for the process alone
+    made = Expressions(1024)
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    try:
+        assert code_of(lambda: made.evaluate("jinja", loop, {}, go_on)) == "expression_timeout"
+    finally:
+        made.close()
+
+
 def test_what_needs_too_much_is_refused(helpers: Expressions) -> None:
     for source, code in (
         ("{{ 'a' * 10**9 }}", "expression_too_much"),
