@@ -37,6 +37,38 @@ def test_while_a_wire_is_dragged_ports_ring_or_dim_and_a_refusal_says_why(canvas
     assert len(canvas.wires()) == 2
 
 
+def test_a_folded_node_unfolds_under_a_wire(canvas: Canvas) -> None:
+    canvas.draw(
+        graph(
+            [node("fetch", "secret.fetch", 0, 0, "Fetch", secretName="x"),
+             node("call", "http.request", 400, 0, "Call")],
+            [],
+        )
+    )
+    canvas.focus()
+    hidden = canvas.pin("call.client_certificate", "in")
+    expect(hidden).to_have_count(0)
+    canvas.hold_wire("fetch.value", "call.url")
+    expect(canvas.page.locator(".refusal")).to_contain_text("Secret can't go into text")
+    # What it shows now is judged like the rest, and takes the wire.
+    expect(hidden).to_have_class("pin pin--secret is-ok")
+    expect(canvas.pin("call.query", "in")).to_have_class("pin pin--json is-dim")
+    canvas.page.mouse.move(*canvas.centre(hidden), steps=6)
+    expect(canvas.page.locator(".draft")).to_have_attribute("data-state", "ok")
+    canvas.page.mouse.up()
+    assert canvas.wires() == {"fetch.value>call.client_certificate"}
+    expect(canvas.pin("call.query", "in")).to_have_count(0)
+
+    # Given up, it folds again and leaves nothing ringed or dimmed.
+    canvas.hold_wire("fetch.value", "call.url")
+    expect(canvas.pin("call.query", "in")).to_have_class("pin pin--json is-dim")
+    canvas.press("Escape")
+    expect(canvas.pin("call.query", "in")).to_have_count(0)
+    expect(canvas.page.locator(".pin.is-ok, .pin.is-dim, .pin.is-no, .draft")).to_have_count(0)
+    canvas.page.mouse.up()
+    assert canvas.wires() == {"fetch.value>call.client_certificate"}
+
+
 def test_an_end_of_a_wire_is_taken_and_put_elsewhere_in_one_step(canvas: Canvas) -> None:
     canvas.draw(chain())
     canvas.focus()
