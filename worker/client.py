@@ -46,6 +46,8 @@ class RuntimeClient:
                 "TACIT_RUNTIME_URL has to be an address such as https://tacit.example.com:8444.",
             )
         self._host, self._port = parts.hostname, parts.port or 443
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        self._listener = f"{shown}:{self._port}"
         self._base = parts.path.rstrip("/")
         self._timeout = timeout
         try:
@@ -155,7 +157,7 @@ class RuntimeClient:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise RuntimeUnreachable(
-                f"{self._host}:{self._port} doesn't answer: {type(error).__name__}.", sent=True
+                f"{self._listener} doesn't answer: {type(error).__name__}.", sent=True
             ) from None
         except BaseException:
             connection.close()
@@ -176,7 +178,7 @@ class RuntimeClient:
             if isinstance(document, dict):
                 return document
             raise RuntimeUnreachable(
-                f"{self._host}:{self._port} answered something that isn't JSON.", sent=True
+                f"{self._listener} answered something that isn't JSON.", sent=True
             )
         problem = document if isinstance(document, dict) else {}
         raise RuntimeRefused(
@@ -203,12 +205,12 @@ class RuntimeClient:
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except ssl.SSLCertVerificationError as error:
             raise RuntimeUnreachable(
-                f"The certificate of {self._host}:{self._port} doesn't hold: "
+                f"The certificate of {self._listener} doesn't hold: "
                 f"{error.verify_message}. Is TACIT_CA this installation's?"
             ) from None
         except OSError as error:
             raise RuntimeUnreachable(
-                f"{self._host}:{self._port} can't be reached: "
+                f"{self._listener} can't be reached: "
                 f"{error.strerror or type(error).__name__}."
             ) from None
         return connection

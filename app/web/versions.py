@@ -104,13 +104,17 @@ def _page(flow_id: str, error: Invalid | Conflict | None = None) -> str:
 
 
 def _compare(session: Any, actor: Any, flow_id: str, numbers: list[int]) -> Comparison | None:
-    before = request.args.get("before") or (str(numbers[0]) if numbers else "")
-    after = request.args.get("after") or "draft"
+    newest = str(numbers[0]) if numbers else ""
+    before, after = request.args.get("before") or newest, request.args.get("after") or "draft"
     if not before:
         return None
     try:
         old, new, difference = history.compare(session, actor, flow_id, before, after)
-    except NotFound:
-        return None
+    except NotFound as error:
+        flash(f"{error.detail} Choose one of those listed here.", "error")
+        if not newest:
+            return None
+        before, after = newest, "draft"
+        old, new, difference = history.compare(session, actor, flow_id, before, after)
     drawings = (draw(old.graph, difference, old=True), draw(new.graph, difference, old=False))
     return Comparison(before, after, difference, drawings)

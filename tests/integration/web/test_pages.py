@@ -222,3 +222,26 @@ def test_an_error_page_needs_no_database(installation: Installation, admin: Pers
     assert answer.status_code == 500
     assert "internal_error" in answer.text
     assert "the database is away" not in answer.text
+
+
+def test_a_comparison_with_a_version_that_is_not_there_says_so(admin: Person) -> None:
+    flow_id = admin.new_flow("Nightly")
+    graph = {"schema": 1, "edges": [], "nodes": [
+        {"id": "log", "component": "output.log", "label": "Log", "position": [0, 0], "config": {}},
+    ]}
+    admin.browser.api(
+        "PUT", f"/flows/{flow_id}", headers={"If-Match": '"1"'}, json={"graph": graph}
+    )
+    missing = "Flow Nightly has no such version. Choose one of those listed here."
+    page = f"/flows/{flow_id}/versions"
+    assert missing not in admin.get(page).text
+    for query in (f"before={NEVER}", "before=7", "before=x&after=y", "before=1&after=7"):
+        text = admin.get(f"{page}?{query}").text
+        assert missing in text
+        assert 'id="compare"' not in text  # there is nothing to compare yet
+    assert admin.post(page, note="first", revision="2").status_code == 303
+    admin.get(page)  # what it said is said once
+    assert missing not in admin.get(f"{page}?before=1").text
+    text = admin.get(f"{page}?before=7").text
+    assert missing in text
+    assert "A run would notice no difference" in text  # v1 and the draft, as without a choice

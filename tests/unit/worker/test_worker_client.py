@@ -118,6 +118,12 @@ def test_a_busy_server_is_asked_again_with_a_fresh_token(standin: RuntimeStandin
         client.call("POST", "/runtime/v1/workers/heartbeat", token=token, body={})
 
 
+def test_an_address_of_version_6_is_written_as_one_types_it(tmp_path: Path) -> None:
+    client = RuntimeClient("https://[::1]:9", ensure_tls(tmp_path).ca)
+    with pytest.raises(RuntimeUnreachable, match=r"^\[::1\]:9 can't be reached"):
+        client.call("GET", "/ping")
+
+
 def test_a_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
     client = RuntimeClient("https://localhost:9", ensure_tls(tmp_path).ca)
     started = time.monotonic()
