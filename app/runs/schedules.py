@@ -39,6 +39,7 @@ CATCH_UP = 24
 """Most missed times that are run after a standstill."""
 
 BATCH = 50
+"""Most schedules of one look; the scheduler has other things to do in between."""
 _log = logging.getLogger("tacit.scheduler")
 
 
@@ -47,10 +48,10 @@ def fire_due(db: Database, queue: RunQueue, now: datetime | None = None) -> int:
 
     :param now: the time to go by; the present by default.
     """
-    with db.read() as session:
-        ids = list(session.scalars(_due(now or utcnow()).order_by(Trigger.next_at).limit(BATCH)))
-    count = 0
-    for trigger_id in ids:
+    count = taken = 0
+    for trigger_id in _waiting(db, now or utcnow()):
+        if taken >= BATCH:
+            break
         try:
             with db.begin() as session:
                 runs = _fire(session, trigger_id, now or utcnow())
@@ -65,11 +66,35 @@ def fire_due(db: Database, queue: RunQueue, now: datetime | None = None) -> int:
             continue
         except TacitError as error:
             _note_failure(db, trigger_id, now or utcnow(), error)
+            taken += 1
             continue
+        taken += 1
         for run_id, environment in runs:
             queue.enqueue(run_id, environment)
         count += len(runs)
     return count
+
+
+def _waiting(db: Database, now: datetime) -> list[str]:
+    """Return the ids of all schedules that are due and not frozen, the oldest times first.
+
+    What stays due (frozen, changed in SQL, more than an environment takes) must not stand in the
+    way of the others, so it isn't counted.
+    """
+    with db.read() as session:
+        found = session.execute(
+            _due(now).add_columns(Trigger.environment_id).order_by(Trigger.next_at)
+        ).all()
+        frozen = {place for place in {row[1] for row in found} if _is_frozen(session, place)}
+        return [row[0] for row in found if row[1] not in frozen]
+
+
+def _is_frozen(session: Session, environment_id: str) -> bool:
+    try:
+        return find_freeze(session, environment_id) is not None
+    except Tampered:
+        # Logged where it was found; nothing starts there before its repair.
+        return True
 
 
 def _due(now: datetime) -> Select[str]:

@@ -19,6 +19,7 @@ from app.flows.models import Trigger
 from app.flows.service import FlowView, delete_flow, save_flow
 from app.flows.triggers import TriggerView, list_triggers
 from app.ids import new_id, utcnow
+from app.runs import schedules
 from app.runs.models import Run
 from app.runs.schedules import fire_due
 from app.runs.service import list_runs
@@ -175,6 +176,26 @@ def test_a_freeze_stops_it_and_what_passed_was_missed(workshop: Workshop, db: Da
         unfreeze(session, workshop.actor(), everywhere=False)
     assert fire(workshop, now + timedelta(hours=3)) == 1
     assert len(runs_of(workshop, flow)) == 1
+
+
+def test_what_stays_due_keeps_no_other_schedule_waiting(
+    workshop: Workshop, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look takes so many and no more: those that it can't take don't count."""
+    monkeypatch.setattr(schedules, "BATCH", 1)
+    changed = scheduled(workshop)
+    now = due(workshop, changed, 3)
+    with db.begin() as session:
+        session.execute(
+            text("update triggers set user_id = :id where flow_id = :flow"),
+            {"id": new_id(), "flow": changed.id})
+    flow = scheduled(workshop)
+    due(workshop, flow, 1)
+    assert fire(workshop, now) == 1
+    assert len(runs_of(workshop, flow)) == 1
+    assert runs_of(workshop, changed) == []
+    with db.begin() as session:
+        session.execute(text(f"delete from triggers where flow_id = '{changed.id}'"))
 
 
 def test_deactivated_and_deleted_flows_start_nothing(workshop: Workshop, db: Database) -> None:
