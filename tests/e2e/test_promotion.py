@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_from_dev_to_prod(
     expect(hook.get_by_label("Value for acme/hook")).to_have_value("typed meanwhile")
     page.get_by_role("button", name="Use vendor/acme/hook").click()
     expect(page.locator("tr[data-status=found]")).to_have_count(3)
+    photograph(page, "import-mapped")
+    assert violations(page) == []
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Mappings").click()
+    assert download.value.suggested_filename == "mappings.json"
+    mappings = tmp_path / "mappings.json"
+    download.value.save_as(mappings)
+    assert json.loads(mappings.read_text()) == {"secrets": {"acme/hook": "vendor/acme/hook"}}
     page.get_by_test_id("import-now").click()
     page.wait_for_url("**/versions")
     photograph(page, "versions-none")
