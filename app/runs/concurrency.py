@@ -81,10 +81,10 @@ def admit(session: Session, actor: Actor, run: Run, settings: FlowSettings) -> N
     if len(others) < rule.limit:
         return
     if rule.policy == "skip":
-        skip(
-            session, actor, run, f"{len(others)} runs of this flow are under way, and its limit is "
-            f"{rule.limit}",
+        under_way = "1 run of this flow is" if len(others) == 1 else (
+            f"{len(others)} runs of this flow are"
         )
+        skip(session, actor, run, f"{under_way} under way, and its limit is {rule.limit}")
         return
     run.held = True
     if rule.policy == "cancel_older":

@@ -78,16 +78,20 @@ def test_queue_holds_what_has_no_place_and_lets_the_oldest_go_first(
     assert {state(workshop, one.id) for one in (first, second, third)} == {"succeeded"}
 
 
-def test_skip_ends_it_at_once_and_says_why(workshop: Workshop, db: Database) -> None:
-    flow = limited(workshop, 2, "skip")
-    runs = [workshop.run(flow) for _ in range(3)]
-    assert [run.state for run in runs] == ["queued", "queued", "skipped"]
-    assert workshop.runtime.try_claim(workshop.worker, runs[2].id).json["state"] == "gone"
+@pytest.mark.parametrize(("limit", "counted"), [(1, "1 run of this flow is"),
+                                                (2, "2 runs of this flow are")])
+def test_skip_ends_it_at_once_and_says_why(
+    workshop: Workshop, db: Database, limit: int, counted: str
+) -> None:
+    flow = limited(workshop, limit, "skip")
+    runs = [workshop.run(flow) for _ in range(limit + 1)]
+    assert [run.state for run in runs] == [*["queued"] * limit, "skipped"]
+    assert workshop.runtime.try_claim(workshop.worker, runs[-1].id).json["state"] == "gone"
     with db.read() as session:
         words = session.scalar(
-            text("select text from run_events where run_id = :id and seq = 2"), {"id": runs[2].id}
+            text("select text from run_events where run_id = :id and seq = 2"), {"id": runs[-1].id}
         )
-    assert words == "Run skipped: 2 runs of this flow are under way, and its limit is 2"
+    assert words == f"Run skipped: {counted} under way, and its limit is {limit}"
 
 
 def test_cancel_older_makes_room_for_the_newest(workshop: Workshop, db: Database) -> None:
