@@ -51,7 +51,7 @@ export class GraphView extends Camera {
     this.graph.view.viewport.prepend(this.sheet);
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(stage);
-    this.drawn = { document: null, version: 0, selection: new Set() };
+    this.drawn = { document: null, version: 0, selection: new Set(), flagged: new Set(editor.problems.byNode.keys()) };
     this.sight = new Sight(this);
     /** Told (id, element) when a node was drawn in full. */
     this.onFull = new Set();
@@ -221,7 +221,7 @@ export class GraphView extends Camera {
   /** Only nodes that have or had a problem can look different. */
   #redrawFlags() {
     const now = new Set(this.editor.problems.byNode.keys());
-    for (const id of new Set([...(this.drawn.flagged ?? []), ...now])) this.drawOne(id);
+    for (const id of new Set([...this.drawn.flagged, ...now])) this.drawOne(id);
     this.drawn.flagged = now;
   }
 

@@ -23,7 +23,7 @@ const NO_GROUND = { preview() {}, guides() {} };
 export function bindPointer(view, editor, connecting, { ground = NO_GROUND, onOpen = () => {}, onDouble = () => {}, embedded = false } = {}) {
   const { stage } = view;
   const fingers = new Map();
-  const gesture = { now: null, space: false };
+  const gesture = { now: null, space: false, from: { x: 0, y: 0 }, moved: false };
 
   stage.addEventListener("pointerdown", (event) => {
     if (event.target.closest(".stage__float, .flag, .node__fold, input, textarea")) return;
@@ -68,12 +68,15 @@ export function bindPointer(view, editor, connecting, { ground = NO_GROUND, onOp
   function begin(next, event) {
     gesture.now?.cancel?.();
     gesture.now = next;
+    gesture.from = { x: event.clientX, y: event.clientY };
+    gesture.moved = false;
     event.preventDefault();
     stage.setPointerCapture(event.pointerId);
   }
 
   stage.addEventListener("pointermove", (event) => {
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    gesture.moved ||= Math.hypot(event.clientX - gesture.from.x, event.clientY - gesture.from.y) >= CLICK;
     gesture.now?.move(event);
   });
   const finish = (kind) => (event) => {
@@ -112,14 +115,22 @@ export function bindPointer(view, editor, connecting, { ground = NO_GROUND, onOp
     { passive: false },
   );
 
+  const cancel = () => {
+    const done = gesture.now;
+    gesture.now = null;
+    done?.cancel?.();
+    return Boolean(done);
+  };
+
   return {
     /** Escape: give up the gesture. Returns true when there was one. */
-    cancel() {
-      const done = gesture.now;
-      gesture.now = null;
-      done?.cancel?.();
-      return Boolean(done);
+    cancel,
+    /** Whether something is in hand: keys that change what is drawn have to wait for it. */
+    get busy() {
+      return Boolean(gesture.now);
     },
+    /** A menu is asked for: a press that hasn't moved (a long one) ends, what is in hand stays. */
+    yields: () => !gesture.now || (!gesture.moved && cancel()),
     setSpace(down) {
       gesture.space = down;
       stage.classList.toggle("is-panning", down);
@@ -171,6 +182,7 @@ function boxing(view, editor, event) {
   const from = view.toGraph({ x: event.clientX, y: event.clientY });
   const rect = stage.getBoundingClientRect();
   const kept = event.shiftKey ? new Set(editor.selection.nodes) : new Set();
+  const before = Object.fromEntries(["nodes", "edges", "notes"].map((kind) => [kind, [...editor.selection[kind]]]));
   let drawn = false;
   return {
     move(next) {
@@ -197,6 +209,7 @@ function boxing(view, editor, event) {
     },
     cancel() {
       frame.remove();
+      if (drawn) editor.select(before);
     },
   };
 }

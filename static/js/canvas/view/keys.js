@@ -37,7 +37,8 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || dialog.open || connectList.open || quick.open || menu.open) return;
+    if (event.defaultPrevented || document.querySelector("dialog[open]") || connectList.open || quick.open || menu.open) return;
+    if (pointer.busy && !["Escape", " "].includes(event.key)) return event.preventDefault();
     const typing = event.target.matches?.("input, textarea, select, [contenteditable]");
     if (event.ctrlKey || event.metaKey) return command(event, typing);
     if (typing) return;

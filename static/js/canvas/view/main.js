@@ -30,6 +30,7 @@ import { bindPanels } from "./panels.js";
 import { bindPlacing } from "./placing.js";
 import { ProblemsPanel } from "./problems_panel.js";
 import { QuickAdd } from "./quick_add.js";
+import { bindRechecking } from "./rechecking.js";
 import { bindRemedies } from "./remedies.js";
 import { Replay } from "./replay.js";
 import { Running } from "./running.js";
@@ -124,7 +125,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
     const rect = element?.getBoundingClientRect();
     return showMenu(id, rect ? { x: rect.left, y: rect.bottom + 4 } : pointerOr(stage));
   };
-  const onCanvas = () => stage.contains(document.activeElement) || document.activeElement === document.body || Boolean(document.activeElement?.closest?.(".outline"));
+  const onCanvas = () => !document.querySelector("dialog[open]") && (stage.contains(document.activeElement) || document.activeElement === document.body || Boolean(document.activeElement?.closest?.(".outline")));
   clip = bindClipboard({
     editor, onCanvas,
     environment: api.environment,
@@ -179,7 +180,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
       else if (!edge) quick.add(client);
     },
   });
-  bindStage({ stage, editor, problems, showMenu });
+  bindStage({ stage, editor, problems, showMenu, pointer });
 
   const palette = bindPalette(find(".palette"), editor, {
     stage,
@@ -197,6 +198,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   drawEmpty(find("[data-empty]"), editor, place);
 
   const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner });
+  bindRechecking({ api, editor, flow, autosave, secrets });
   const dialog = find("[data-ask]");
   const typed = bindTypedCredential({ api, editor, flow, autosave, secrets, dialog });
   bindActivating({ api, editor, autosave, flow, link: hook("activate"), dialog, banner, jump, drawn: () => drawBadges(find("[data-badges]"), flow) });
@@ -247,7 +249,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
 }
 
 /** What the stage itself is told: flags, folds, focus, and the menu. */
-function bindStage({ stage, editor, problems, showMenu }) {
+function bindStage({ stage, editor, problems, showMenu, pointer }) {
   stage.addEventListener("click", (event) => {
     const flag = event.target.closest(".flag");
     const fold = event.target.closest("[data-unfold]");
@@ -261,6 +263,7 @@ function bindStage({ stage, editor, problems, showMenu }) {
   stage.addEventListener("contextmenu", (event) => {
     if (event.target.closest(".stage__float, input, textarea")) return;
     event.preventDefault();
+    if (!pointer.yields()) return;
     const node = event.target.closest(".node")?.dataset.nodeId ?? null;
     const edge = event.target.closest("[data-edge-id]")?.dataset.edgeId;
     const note = event.target.closest(".note")?.dataset.noteId;

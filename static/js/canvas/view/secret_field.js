@@ -64,6 +64,18 @@ export function secretField(context) {
   element.addEventListener("focusout", (event) => {
     if (!pop.hidden && event.relatedTarget && !element.contains(event.relatedTarget)) close();
   });
+  // A press on bare ground moves the focus to nothing, which no focusout tells from leaving the window.
+  const outside = (event) => {
+    if (!element.isConnected) document.removeEventListener("pointerdown", outside, { capture: true });
+    else if (!pop.hidden && !element.contains(event.target)) close();
+  };
+  document.addEventListener("pointerdown", outside, { capture: true });
+  pop.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    close();
+    trigger.focus();
+  });
   secrets.load().then(draw);
   watch(secrets, element, draw);
   return {
