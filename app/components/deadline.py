@@ -38,7 +38,8 @@ class Deadline:
         self._cancelled.raise_if_set()
         if self.remaining() <= 0:
             raise NodeTimeout(
-                f"{self.place} didn't answer in {self._seconds:g} s.", code=self._code
+                f"{self.place} didn't answer in {self._seconds:g} s. See whether the worker can "
+                "reach it, or raise the node's time limit.", code=self._code
             )
 
     def remaining(self) -> float:

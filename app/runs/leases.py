@@ -277,11 +277,15 @@ def lose(session: Session, run: Run, who: Who, reason: str) -> bool:
     if _may_go_again(session, run):
         _queue_again(session, run, who, reason)
         return True
+    when, then = (
+        "while the run was checked", "No node had started: run the flow again."
+    ) if run.state == RunState.CHECKING else (
+        "while the run was going on", "What its nodes had done until then is done; look at them "
+        "before you run the flow again."
+    )
     problem = {
         "code": "worker_lost", "severity": "error", "node": None, "port": None, "field": None,
-        "edge": None,
-        "message": f"The worker was lost while the run was going on ({reason}). What its nodes "
-        "had done until then is done; look at them before you run the flow again.",
+        "edge": None, "message": f"The worker was lost {when} ({reason}). {then}",
         "remedy": {"action": "run_again", "label": "Run again"},
     }
     _end(session, run, RunState.FAILED, problem)

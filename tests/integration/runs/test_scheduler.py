@@ -116,6 +116,21 @@ def test_a_queue_that_is_away_is_no_error(workshop: Workshop) -> None:
     away.publish("x", 1)
 
 
+def test_what_was_lost_before_any_node_says_so(
+    workshop: Workshop, db: Database, queue: RunQueue
+) -> None:
+    words = []
+    for state in ("checking", "running"):
+        silent = workshop.claimed()
+        _set(db, silent.id, state=state, lease_expires_at=utcnow() - timedelta(seconds=1))
+        assert reap(db, queue) == 1
+        words.append(workshop.show(silent.id).problems[0]["message"].partition("). ")[2])
+    assert words == [
+        "No node had started: run the flow again.",
+        "What its nodes had done until then is done; look at them before you run the flow again.",
+    ]
+
+
 def test_a_silent_worker_loses_its_run(
     workshop: Workshop, db: Database, queue: RunQueue
 ) -> None:
