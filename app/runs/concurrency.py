@@ -185,14 +185,19 @@ def release(session: Session) -> list[tuple[str, str]]:
 
 
 def _first_held() -> Any:
-    """The oldest held runs of each flow: the others come after them anyway."""
+    """The oldest held runs of each flow: the others come after them anyway.
+
+    The first ones of all flows before any second one: a flow that is at its limit for long must
+    not keep those of others, or of other environments, waiting.
+    """
     number = func.row_number().over(partition_by=Run.flow_id, order_by=Run.id)
     held = (
         select(Run.id, number.label("place"))
         .where(Run.state == RunState.QUEUED, Run.held)
         .subquery()
     )
-    return select(held.c.id).where(held.c.place <= 10).order_by(held.c.id).limit(RELEASED)
+    first = select(held.c.id).where(held.c.place <= 10)
+    return first.order_by(held.c.place, held.c.id).limit(RELEASED)
 
 
 def _open_runs(session: Session, *where: ColumnElement[bool]) -> list[Run]:

@@ -181,21 +181,20 @@ def requeue(db: Database, queue: RunQueue) -> int:
     Runs that no worker could claim, frozen or changed outside Tacit, are left alone: they would
     come back each second.
     """
+    waiting = (
+        Run.state == RunState.QUEUED, Run.held.is_(False), Run.created_at < utcnow() - LOST_AFTER,
+    )
+    rows: list[tuple[str, str]] = []
     with db.read() as session:
-        places = session.scalars(select(Environment.id)).all()
-        frozen = [place for place in places if find_freeze(session, place) is not None]
-        rows = session.execute(
-            select(Run.id, Environment.name)
-            .join(Environment, Environment.id == Run.environment_id)
-            .where(
-                Run.state == RunState.QUEUED,
-                Run.held.is_(False),
-                Run.created_at < utcnow() - LOST_AFTER,
-                Run.environment_id.not_in(frozen),
-            )
-            .order_by(Run.id)
-            .limit(BATCH)
-        ).all()
+        places = session.execute(select(Environment.id, Environment.name)).all()
+        for place, name in places:
+            if find_freeze(session, place) is None:
+                # Each has its own share: the backlog of one without a worker hides no other's.
+                ids = session.scalars(
+                    select(Run.id).where(Run.environment_id == place, *waiting)
+                    .order_by(Run.id).limit(BATCH)
+                )
+                rows += ((run_id, name) for run_id in ids)
     count = 0
     for run_id, environment in rows:
         if not queue.holds(run_id, environment) and _is_sound(db, run_id):

@@ -213,12 +213,13 @@ class Workshop:
 
     def flow(
         self, graph: dict[str, Any] | None = None, *, name: str = "flow",
-        settings: FlowSettings | None = None,
+        settings: FlowSettings | None = None, actor: Actor | None = None,
     ) -> FlowView:
         """Create a flow."""
         with self.installation.services.db.begin() as session:
             return create_flow(
-                session, self.actor(), name=name, graph=graph or fetching(), settings=settings
+                session, actor or self.actor(), name=name, graph=graph or fetching(),
+                settings=settings,
             )
 
     def run(self, flow: FlowView | str, actor: Actor | None = None, **more: Any) -> RunView:

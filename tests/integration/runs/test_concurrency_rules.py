@@ -13,6 +13,7 @@ from app.db import Database
 from app.errors import Throttled
 from app.flows.service import FlowView
 from app.flows.settings import read_settings
+from app.runs import concurrency
 from app.runs.concurrency import release
 from app.runs.models import Run
 from app.runs.scheduler import let_held_go
@@ -76,6 +77,19 @@ def test_queue_holds_what_has_no_place_and_lets_the_oldest_go_first(
     assert let_held_go(db, workshop.installation.services.queue) == 1
     finish(workshop, workshop.runtime.claim(workshop.worker, third.id))
     assert {state(workshop, one.id) for one in (first, second, third)} == {"succeeded"}
+
+
+def test_a_flow_at_its_limit_keeps_no_other_flow_waiting(
+    workshop: Workshop, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrency, "RELEASED", 2)
+    full, other = limited(workshop, 1, "queue"), limited(workshop, 1, "queue")
+    for _ in range(4):
+        workshop.run(full)
+    going = workshop.runtime.claim(workshop.worker, workshop.run(other).id)
+    held = workshop.run(other)
+    finish(workshop, going)
+    assert held.id in released(workshop)
 
 
 @pytest.mark.parametrize(("limit", "counted"), [(1, "1 run of this flow is"),

@@ -187,6 +187,20 @@ def test_a_lost_job_is_put_back(
     assert requeue(db, queue) == 1
 
 
+def test_the_backlog_of_one_environment_hides_no_lost_job_of_another(
+    workshop: Workshop, db: Database, queue: RunQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "BATCH", 2)
+    backlog = [workshop.run(workshop.flow()) for _ in range(3)]
+    there = workshop.actor(environment_id=workshop.installation.environment(f"e{new_id()}"))
+    lost = workshop.run(workshop.flow(actor=there), there)
+    for run in (*backlog, lost):
+        _age(db, run.id)
+    for run in backlog:
+        queue.enqueue(run.id)
+    assert requeue(db, queue) == 1
+
+
 def test_runs_that_nobody_could_claim_are_left_alone(
     workshop: Workshop, db: Database, queue: RunQueue
 ) -> None:
