@@ -7,6 +7,7 @@ and nothing that a node put out: no message, no input, no value in any form.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -96,7 +97,12 @@ def send_due(db: Database, sender: Sender, public_url: str) -> int:
                 .limit(BATCH)
             )
         )
-    return sum(_send(db, sender, public_url, notice_id) for notice_id in ids)
+    count = 0
+    for notice_id in ids:
+        # A run that was changed outside Tacit is logged where it was found, and tells nobody.
+        with contextlib.suppress(Tampered):
+            count += _send(db, sender, public_url, notice_id)
+    return count
 
 
 def _send(db: Database, sender: Sender, public_url: str, notice_id: str) -> bool:

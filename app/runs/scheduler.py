@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.accounts.freeze import find_freeze
@@ -106,30 +106,50 @@ def run_forever(
         ).start()
     ticks = 0
     while not ended.wait(TICK):
-        try:
-            reap(services.db, services.queue)
-            end_overdue(services.db, services.queue)
-            requeue(services.db, services.queue)
-            let_held_go(services.db, services.queue)
-            fire_due(services.db, services.queue)
-            if ticks % PURGE_EVERY == 0:
-                with services.db.begin() as session:
-                    purge_spent_tokens(session)
-                    purge_idempotency_keys(session)
-                    purge_hooks(session)
-                    purge_notices(session)
-                    purge_due(session)
-                    purge_untaken(session)
-                with services.db.read() as session:
-                    checkpoints.append(session)
-                purge_runs(services.db)
-                purge_kept_drafts(services.db)
-            if services.config.audit_days and ticks % FORGET_EVERY == 0:
-                before = utcnow() - timedelta(days=services.config.audit_days)
-                purge_all_before(services.db, before)
-        except (OSError, SQLAlchemyError, RedisError, TacitError) as error:
-            _log.warning("tick_failed", extra={"error": type(error).__name__})
+        for duty in _duties(services, checkpoints, ticks):
+            try:
+                duty()
+            except (OSError, SQLAlchemyError, RedisError, TacitError) as error:
+                # Where the queue is away, say, times come and checkpoints are written all the same.
+                _log.warning("tick_failed", extra={"error": type(error).__name__})
+                if isinstance(error, OperationalError | InterfaceError):
+                    break  # the database is away, and the others need it too
         ticks += 1
+
+
+def _duties(
+    services: HasParts, checkpoints: CheckpointFile, ticks: int
+) -> Iterator[Callable[[], object]]:
+    """Yield what is due in a look; none of it waits for another to succeed."""
+    db, queue = services.db, services.queue
+    yield lambda: reap(db, queue)
+    yield lambda: end_overdue(db, queue)
+    yield lambda: requeue(db, queue)
+    yield lambda: let_held_go(db, queue)
+    yield lambda: fire_due(db, queue)
+    if ticks % PURGE_EVERY == 0:
+        yield lambda: _purge(db)
+        yield lambda: _append(db, checkpoints)
+        yield lambda: purge_runs(db)
+        yield lambda: purge_kept_drafts(db)
+    if services.config.audit_days and ticks % FORGET_EVERY == 0:
+        before = utcnow() - timedelta(days=services.config.audit_days)
+        yield lambda: purge_all_before(db, before)
+
+
+def _purge(db: Database) -> None:
+    with db.begin() as session:
+        purge_spent_tokens(session)
+        purge_idempotency_keys(session)
+        purge_hooks(session)
+        purge_notices(session)
+        purge_due(session)
+        purge_untaken(session)
+
+
+def _append(db: Database, checkpoints: CheckpointFile) -> None:
+    with db.read() as session:
+        checkpoints.append(session)
 
 
 def reap(db: Database, queue: RunQueue) -> int:

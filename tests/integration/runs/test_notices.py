@@ -19,6 +19,7 @@ from app.audit.models import AuditEvent
 from app.config import Hidden
 from app.db import Database
 from app.flows.settings import read_settings
+from app.ids import new_id
 from app.runs.models import Notice
 from app.runs.notices import BACKOFF, MAX_PER_FLOW, send_due
 from app.runs.sending import Post
@@ -143,6 +144,19 @@ def test_a_webhook_is_told_once_and_of_nothing_secret(workshop: Workshop, db: Da
         "link": f"{URL}/runs/{run_id}",
     }
     assert outcomes(db, run_id) == [("ok", {"kind": "webhook", "attempts": 1})]
+
+
+def test_a_run_that_was_changed_in_sql_keeps_no_other_notice_waiting(
+    workshop: Workshop, db: Database
+) -> None:
+    with receiver(204) as (url, got):
+        changed, other = failing(workshop, webhook_url=url), failing(workshop, webhook_url=url)
+        with db.begin() as session:
+            session.execute(text("update runs set user_id = :id where id = :run"),
+                            {"id": new_id(), "run": changed})
+        due_again(db)
+        assert send_due(db, post(workshop), URL) == 1
+    assert [body["run_id"] for body in got] == [other]
 
 
 def test_a_failed_run_that_names_no_code_of_ours(workshop: Workshop, db: Database) -> None:

@@ -247,7 +247,8 @@ def test_the_loop_goes_on_when_the_queue_is_away(
     silent = workshop.claimed()
     _age(db, run.id)
     _set(db, silent.id, lease_expires_at=utcnow() - timedelta(seconds=1))
-    stop = threading.Event()
+    stop, fired = threading.Event(), threading.Event()
+    monkeypatch.setattr(scheduler, "fire_due", lambda *_: fired.set())
     thread = threading.Thread(target=run_forever, args=(away, stop))
     thread.start()
     try:
@@ -255,6 +256,7 @@ def test_the_loop_goes_on_when_the_queue_is_away(
             if workshop.show(silent.id).state == "failed":
                 break
             stop.wait(0.02)
+        assert fired.wait(10)  # schedules wait for no queue
         assert thread.is_alive()
     finally:
         stop.set()
