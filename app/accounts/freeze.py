@@ -17,7 +17,7 @@ from app.db import Base
 from app.errors import Locked
 from app.ids import utcnow
 from app.keys.records import Reading
-from app.keys.sealed import Sealed
+from app.keys.sealed import Sealed, Tampered
 from app.prepared import Prepared
 
 EVERYWHERE = "everywhere"
@@ -86,6 +86,15 @@ def _place(session: Session, actor: Actor, everywhere: bool) -> str:
 def find_freeze(session: Session, environment_id: str) -> Freeze | None:
     """Return the freeze that holds in an environment, if any: place, reason, who and when."""
     return _FREEZE.find(session, _HELD, {"place": environment_id})
+
+
+def is_frozen(session: Session, environment_id: str) -> bool:
+    """Say whether a freeze holds in an environment; also where its row was changed outside Tacit,
+    which is logged where it is found: nothing starts there before it is put right."""
+    try:
+        return find_freeze(session, environment_id) is not None
+    except Tampered:
+        return True
 
 
 def refuse_frozen(session: Session, environment_id: str) -> None:

@@ -7,6 +7,7 @@ scheduler finds a place for it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,7 @@ from app.errors import Throttled
 from app.flows.models import Flow, FlowVersion
 from app.flows.settings import FlowSettings, find_settings
 from app.ids import utcnow
+from app.keys.sealed import Tampered
 from app.prepared import Prepared
 from app.runs.counts import OPEN
 from app.runs.events import append_own
@@ -168,19 +170,25 @@ def _limits(session: Session, environment_id: str) -> tuple[int | None, int | No
 
 
 def release(session: Session) -> list[tuple[str, str]]:
-    """Let held runs go where there is a place now; returns their ids and environments' names."""
+    """Let held runs go where there is a place now; returns their ids and environments' names.
+
+    A run that was changed outside Tacit, or whose version was, waits on: that is logged where it
+    is found, and keeps no other flow waiting.
+    """
     rows = session.execute(
-        select(Run, Environment.name, FlowVersion)
+        select(Run.id, Environment.name)
         .join(Environment, Environment.id == Run.environment_id)
-        .join(FlowVersion, FlowVersion.id == Run.flow_version_id)
         .where(Run.id.in_(_first_held()), Run.held)
         .order_by(Run.id)
     ).all()
     let_go = []
-    for run, environment, version in rows:
-        if has_place(session, run, find_settings(version.settings)):
-            run.held = False
-            let_go.append((run.id, environment))
+    for run_id, environment in rows:
+        with contextlib.suppress(Tampered):
+            run = session.get_one(Run, run_id)
+            version = session.get_one(FlowVersion, run.flow_version_id)
+            if has_place(session, run, find_settings(version.settings)):
+                run.held = False
+                let_go.append((run.id, environment))
     return let_go
 
 

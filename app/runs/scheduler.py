@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.accounts.freeze import find_freeze
+from app.accounts.freeze import is_frozen
 from app.accounts.idempotency import purge_idempotency_keys
 from app.accounts.models import Environment
 from app.audit import Who
@@ -208,7 +208,7 @@ def requeue(db: Database, queue: RunQueue) -> int:
     with db.read() as session:
         places = session.execute(select(Environment.id, Environment.name)).all()
         for place, name in places:
-            if find_freeze(session, place) is None:
+            if not is_frozen(session, place):
                 # Each has its own share: the backlog of one without a worker hides no other's.
                 ids = session.scalars(
                     select(Run.id).where(Run.environment_id == place, *waiting)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.environments import get_environment
-from app.accounts.freeze import find_freeze
+from app.accounts.freeze import find_freeze, is_frozen
 from app.audit import Action
 from app.components.builtins.trigger_schedule import ScheduleTriggerConfig
 from app.components.cron import latest_times
@@ -85,16 +85,8 @@ def _waiting(db: Database, now: datetime) -> list[str]:
         found = session.execute(
             _due(now).add_columns(Trigger.environment_id).order_by(Trigger.next_at)
         ).all()
-        frozen = {place for place in {row[1] for row in found} if _is_frozen(session, place)}
+        frozen = {place for place in {row[1] for row in found} if is_frozen(session, place)}
         return [row[0] for row in found if row[1] not in frozen]
-
-
-def _is_frozen(session: Session, environment_id: str) -> bool:
-    try:
-        return find_freeze(session, environment_id) is not None
-    except Tampered:
-        # Logged where it was found; nothing starts there before its repair.
-        return True
 
 
 def _due(now: datetime) -> Select[str]:

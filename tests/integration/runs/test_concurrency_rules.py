@@ -13,6 +13,7 @@ from app.db import Database
 from app.errors import Throttled
 from app.flows.service import FlowView
 from app.flows.settings import read_settings
+from app.ids import new_id
 from app.runs import concurrency
 from app.runs.concurrency import release
 from app.runs.models import Run
@@ -90,6 +91,23 @@ def test_a_flow_at_its_limit_keeps_no_other_flow_waiting(
     held = workshop.run(other)
     finish(workshop, going)
     assert held.id in released(workshop)
+
+
+def test_a_held_run_that_was_changed_in_sql_keeps_no_other_flow_waiting(
+    workshop: Workshop, db: Database
+) -> None:
+    flows = [limited(workshop, 1, "queue") for _ in range(2)]
+    going = [workshop.runtime.claim(workshop.worker, workshop.run(flow).id) for flow in flows]
+    changed, held = (workshop.run(flow) for flow in flows)
+    with db.begin() as session:
+        session.execute(
+            text("update runs set user_id = :id where id = :run"),
+            {"id": new_id(), "run": changed.id},
+        )
+    for one in going:
+        finish(workshop, one)
+    assert released(workshop) == [held.id]
+    assert released(workshop) == []
 
 
 @pytest.mark.parametrize(("limit", "counted"), [(1, "1 run of this flow is"),

@@ -201,6 +201,28 @@ def test_the_backlog_of_one_environment_hides_no_lost_job_of_another(
     assert requeue(db, queue) == 1
 
 
+def test_a_freeze_that_was_changed_in_sql_stops_its_own_environment_only(
+    workshop: Workshop, db: Database, queue: RunQueue
+) -> None:
+    there = workshop.actor(environment_id=workshop.installation.environment(f"e{new_id()}"))
+    frozen, lost = workshop.run(workshop.flow(actor=there), there), workshop.run(workshop.flow())
+    for run in (frozen, lost):
+        _age(db, run.id)
+    with db.begin() as session:
+        freeze(session, there, everywhere=False, reason="leak")
+    with db.begin() as session:
+        session.execute(
+            text("update freezes set reason = 'none' where place = :place"),
+            {"place": there.environment_id},
+        )
+    assert requeue(db, queue) == 1
+    assert queue.holds(lost.id)
+    with db.begin() as session:
+        session.execute(
+            text("delete from freezes where place = :place"), {"place": there.environment_id}
+        )
+
+
 def test_runs_that_nobody_could_claim_are_left_alone(
     workshop: Workshop, db: Database, queue: RunQueue
 ) -> None:
