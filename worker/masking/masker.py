@@ -13,7 +13,7 @@ from typing import Any
 from worker.masking import forms
 from worker.masking.controls import strip_characters
 from worker.masking.matcher import Literals, Matcher, Owner, build_literals
-from worker.masking.stream import WITHHELD, MaskedText, MaskStream
+from worker.masking.stream import WITHHELD, MaskedText, MaskStream, exact
 from worker.masking.structures import MaskedObject, copy_plain, mask_structure
 
 # Strict: whatever JSON doesn't have is for the walk. Made once, as json.dumps makes one a call.
@@ -50,6 +50,7 @@ class Masker:
             value must not be used.
         :raises MaskerFull: too many forms; the value isn't registered and must not be used.
         """
+        value = exact(value)
         if not forms.is_maskable(value):
             return False
         with self._lock:
@@ -81,7 +82,7 @@ class Masker:
             written = write_json(value)
             if "\\" in written:  # texts don't stand in it as they are
                 return None
-            data = f"{text}\n{written}".encode()
+            data = f"{exact(text)}\n{written}".encode()
             if not self._current().holds_nothing(data):
                 return None
         except (TypeError, ValueError, RecursionError):
@@ -92,6 +93,7 @@ class Masker:
     def mask_text(self, text: str) -> MaskedText:
         """Return the text as it may leave; ``<withheld: masking failed>`` if masking fails."""
         try:
+            text = exact(text)
             # Most texts hold nothing; they needn't be taken apart to see that.
             data = text.encode("utf-8", "surrogatepass")
             self.searched += len(data)

@@ -33,6 +33,11 @@ class Mask:
         return {"offset": self.offset, "secret": self.secret, "version": self.version}
 
 
+def exact(text: str) -> str:
+    """Return the characters that a text holds, whatever a subclass of ``str`` says of them."""
+    return text if type(text) is str else str.__str__(text)
+
+
 class MaskedText(NamedTuple):
     """Text that may leave, and what was taken out of it. A tuple: a log makes one a line."""
 
@@ -78,16 +83,18 @@ class MaskStream:
 
     def feed(self, chunk: str) -> MaskedText:
         """Take more text and return what may leave now."""
-        if chunk and not self._pending:
-            try:
-                # Most text holds nothing; it needn't be taken apart to see that.
-                if self._matcher().passes(chunk.encode("utf-8", "surrogatepass")):
-                    self._before = [chunk[-1]] * len(_REMAINS)
-                    self._covered = -1
-                    return MaskedText(chunk)
-            except Exception:  # the text must not leave, whatever went wrong
-                self._reset()
-                return MaskedText(WITHHELD)
+        try:
+            chunk = exact(chunk)
+            # Most text holds nothing; it needn't be taken apart to see that.
+            if chunk and not self._pending and self._matcher().passes(
+                chunk.encode("utf-8", "surrogatepass")
+            ):
+                self._before = [chunk[-1]] * len(_REMAINS)
+                self._covered = -1
+                return MaskedText(chunk)
+        except Exception:  # the text must not leave, whatever went wrong
+            self._reset()
+            return MaskedText(WITHHELD)
         return self._guarded(chunk, final=False)
 
     def close(self) -> MaskedText:
@@ -116,7 +123,7 @@ class MaskStream:
         self._covered = -1
 
     def _advance(self, chunk: str, final: bool) -> MaskedText:
-        text = self._pending + chunk
+        text = self._pending + exact(chunk)
         if not text:
             return MaskedText("")
         matcher = self._matcher()

@@ -141,10 +141,12 @@ class _Walk:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, (int, float)):
-            shown = self.text(repr(value), link)
+            # As JSON writes it, whatever a subclass says of itself.
+            written = (int if isinstance(value, int) else float).__repr__(value)
+            shown = self.text(written, link)
             # JSON has no NaN and no infinity.
             kept = isinstance(value, int) or math.isfinite(value)
-            return value if kept and shown == repr(value) else shown
+            return value if kept and shown == written else shown
         if isinstance(value, str):
             return self.text(value, link)
         if isinstance(value, (bytes, bytearray, memoryview)):

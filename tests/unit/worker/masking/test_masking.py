@@ -418,3 +418,40 @@ def test_what_is_clear_is_what_masking_leaves_as_it_is() -> None:
     for value in hidden:
         assert masker.find_clear("nothing", value) is None
     assert masker.find_clear("a CANARY-clear-value", {}) is None
+
+
+class _Silent(str):
+    """A text that says other things of itself than it holds."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "nothing to see"
+
+    def __format__(self, _spec: str) -> str:
+        return "nothing to see"
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return b"nothing to see"
+
+
+class _SilentNumber(int):
+    def __repr__(self) -> str:
+        return "0"
+
+
+def test_what_a_text_holds_is_masked_whatever_its_class_says() -> None:
+    value = "CANARY-of-a-subclass-31"
+    masker = Masker()
+    masker.register(_Silent(value))
+    masker.register("120934857612")
+    silent = _Silent(f"a {value} b")
+    assert masker.mask_text(silent).text == "a *** b"
+    assert masker.find_clear(silent, {}) is None
+    assert "".join(mask_stream([value], iter([silent, _Silent(value[:9]), value[9:]]))) == (
+        "a *** b***")
+    found = masker.mask_object({silent: [silent, _SilentNumber(120934857612), _SilentNumber(5)]})
+    assert json.dumps(found.value) == '{"a *** b": ["a *** b", "***", 5]}'
+    assert mask_object([], silent) == f"a {value} b"
+    wrong: Any = b"bytes are no text"
+    assert masker.mask_text(wrong).text == masker.stream().feed(wrong).text == WITHHELD
