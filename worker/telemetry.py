@@ -393,4 +393,7 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), def
 
 
 def _json(value: Any) -> str:
-    return _encode(value)
+    try:
+        return _encode(value)
+    except RecursionError:
+        return "[" * (DEEPEST + 10) + "…"  # a preview of what can't be written at all

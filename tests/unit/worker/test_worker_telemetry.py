@@ -183,6 +183,19 @@ def test_shorten_keeps_what_is_short() -> None:
     assert shorten("x" * 9_000)["characters"] == 9_000
 
 
+def test_data_without_an_end_in_sight_fails_nobody() -> None:
+    deep: Any = "7"
+    for _ in range(5_000):
+        deep = [deep]
+    assert shorten(deep)["truncated"] is True
+    server = Server()
+    telemetry = make(server)
+    telemetry.emit("log", "deep", data={"value": deep, "flat": 1})
+    assert telemetry.finish("succeeded", None) == "succeeded"
+    assert server.events[0]["data"]["flat"] == 1
+    assert depth_of(server.events[0]["data"]["value"]) == 1
+
+
 def test_what_is_nested_very_deeply_is_shown_as_text() -> None:
     """Any service may answer so, and the page of the run has to open."""
     deep: Any = json.loads("[" * 400 + "7" + "]" * 400)
