@@ -103,6 +103,7 @@ def test_secrets_of_another_environment_are_dropped_and_said(canvas: Canvas) -> 
     canvas.press("Control+v")
     banner = canvas.page.locator("[data-banner]")
     expect(banner).to_contain_text("came from the environment prod, so their secrets were left out")
+    expect(banner.locator("strong")).to_have_text("Pasted without secrets")
     assert canvas.saved()["nodes"][0]["config"] == {}
 
 
@@ -122,8 +123,15 @@ def test_foreign_text_on_the_clipboard_changes_nothing(
     canvas.page.evaluate("text => navigator.clipboard.writeText(text)", text)
     canvas.stage.focus()
     canvas.press("Control+v")
-    expect(canvas.page.locator("[data-banner]")).to_contain_text(said)
+    banner = canvas.page.locator("[data-banner]")
+    expect(banner).to_contain_text(said)
+    expect(banner.locator("strong")).to_have_text("Nothing was pasted")
     assert len(canvas.labels()) == 5
+    # What is pasted next takes the notice away.
+    canvas.focus("text")
+    canvas.press("Control+c", "Control+v")
+    expect(banner).to_be_hidden()
+    assert len(canvas.labels()) == 6
 
 
 def test_box_select_pan_and_zoom(canvas: Canvas) -> None:

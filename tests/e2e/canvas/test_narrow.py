@@ -33,6 +33,30 @@ def test_at_900_px_panels_come_when_asked_for(narrow: Canvas) -> None:
     expect(narrow.page.get_by_test_id("inspector")).to_be_hidden()
 
 
+def test_at_900_px_one_can_undo_and_a_banner_covers_no_panel(narrow: Canvas) -> None:
+    narrow.page.set_viewport_size({"width": 900, "height": 800})
+    narrow.focus()
+    narrow.press("f")
+    narrow.page.context.set_offline(True)
+    try:
+        narrow.open_node("text")
+        narrow.page.get_by_test_id("inspector").locator("#f-template").fill("other")
+        banner = narrow.page.locator("[data-banner]")
+        expect(banner).to_contain_text("can't be reached")
+        box = banner.bounding_box()
+        for other in (narrow.page.get_by_test_id("inspector"),
+                      narrow.page.get_by_test_id("add-node")):  # fmt: skip
+            there = other.bounding_box()
+            assert box
+            assert there
+            assert (box["x"] + box["width"] <= there["x"]
+                    or there["y"] + there["height"] <= box["y"])  # fmt: skip
+    finally:
+        narrow.page.context.set_offline(False)
+    narrow.page.get_by_test_id("undo").click()
+    assert narrow.saved()["nodes"][3]["config"]["template"] == "hello"
+
+
 def test_at_760_px_one_looks_and_runs(narrow: Canvas) -> None:
     narrow.page.set_viewport_size({"width": 740, "height": 800})
     before = narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"]

@@ -33,6 +33,17 @@ def test_a_run_is_watched_changed_since_and_shown_again(
     canvas.focus("log")
     page.locator('[data-tab="run"]').click()
     expect(page.locator('[data-input="message"]')).to_have_text("hello")
+    alone, asked = (page.locator(f'.insp__body [data-act="{act}"]').bounding_box()
+                    for act in ("run-one", "run-one-with"))  # fmt: skip
+    assert alone
+    assert asked
+    assert alone["y"] == asked["y"]
+    assert asked["x"] >= alone["x"] + alone["width"] + 4
+    above, below = (page.locator("[data-last-run] > section").nth(at).bounding_box()
+                    for at in (0, 1))  # fmt: skip
+    assert above
+    assert below
+    assert below["y"] >= above["y"] + above["height"] + 8
 
     changed = page.get_by_test_id("changed")
     expect(changed).to_be_hidden()

@@ -5,8 +5,9 @@ import { removeCells } from "../state/commands.js";
 import { copyText, pasteClip, readClip } from "../state/clipboard.js";
 import { announce } from "./announce.js";
 
-/** `onCanvas()` says whether the keys are ours; `pointer()` gives where on the plane to paste. */
-export function bindClipboard({ editor, environment, onCanvas, pointer, notice }) {
+/** `onCanvas()` says whether the keys are ours; `pointer()` gives where on the plane to paste;
+ * `notice(text, title)` shows what went otherwise than expected, `calm()` takes that away. */
+export function bindClipboard({ editor, environment, onCanvas, pointer, notice, calm }) {
   const text = () => copyText(editor.document, editor.selection, environment);
   const ours = (event) => !event.defaultPrevented && onCanvas() && !getSelection()?.toString();
 
@@ -58,10 +59,11 @@ export function bindClipboard({ editor, environment, onCanvas, pointer, notice }
     editor.perform(word === "Pasted" ? command : { ...command, label: command.label.replace("paste", "duplicate") });
     editor.select({ nodes, notes });
     announce(`${word} ${counted()}.`);
+    calm();
     if (dropped.length) {
       const names = dropped.slice(0, 3).join(", ") + (dropped.length > 3 ? ` and ${dropped.length - 3} more` : "");
       const from = clip.environment ? `from the environment ${clip.environment}` : "from elsewhere";
-      notice(`The nodes came ${from}, so their secrets were left out. Choose a secret in ${names}.`);
+      notice(`The nodes came ${from}, so their secrets were left out. Choose a secret in ${names}.`, `${word} without secrets`);
     }
   }
 
@@ -75,7 +77,7 @@ export function bindClipboard({ editor, environment, onCanvas, pointer, notice }
     },
     async copy() {
       const copied = text();
-      if (copied) await navigator.clipboard.writeText(copied).then(() => announce(`Copied ${counted()}.`), () => notice("The browser doesn't let this page write the clipboard. Use Ctrl C."));
+      if (copied) await navigator.clipboard.writeText(copied).then(() => announce(`Copied ${counted()}.`), () => notice("The browser doesn't let this page write the clipboard. Use Ctrl C.", "Nothing was copied"));
     },
     async paste() {
       await navigator.clipboard.readText().then(take, () => notice("The browser doesn't let this page read the clipboard. Use Ctrl V."));

@@ -33,7 +33,7 @@ export function connectionTest(ask) {
     answer.scrollIntoView({ block: "nearest" });
     announce(text);
   });
-  const element = h("section", { class: "field" }, h("div", { class: "cluster" }, button), answer);
+  const element = h("section", { class: "field" }, h("div", { class: "row" }, button), answer);
   // What was answered was about other settings.
   const forget = () => {
     if (button.getAttribute("aria-busy") !== "true") say("", "");

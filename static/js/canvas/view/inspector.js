@@ -87,7 +87,7 @@ export class Inspector {
     this.editors.clear();
     const item = this.editor.catalog.of(node);
     this.root.setAttribute("aria-label", `Inspector: ${node.label}`);
-    const body = this.tab === "run" ? h("div", { class: "insp__body" }, this.#runOne(node), h("div", { dataset: { lastRun: node.id } })) : this.#form(node, item);
+    const body = this.tab === "run" ? h("div", { class: "insp__body" }, this.#runOne(node), h("div", { class: "stack", dataset: { lastRun: node.id } })) : this.#form(node, item);
     replace(this.root, this.#head(node, item), this.#tabs(), body);
     if (focused) this.root.querySelector(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true });
   }
@@ -148,7 +148,7 @@ export class Inspector {
     const run = (label, options, act) => h("button", { type: "button", class: "btn btn--s", dataset: { act }, on: { click: () => this.actions.runOne(node.id, options) } }, label);
     const alone = run("Run this node", {}, "run-one");
     alone.prepend(icon("play", "s"));
-    return h("div", { class: "cluster" }, alone, run("With…", { ask: true }, "run-one-with"));
+    return h("div", { class: "row" }, alone, run("With…", { ask: true }, "run-one-with"));
   }
 
   #form(node, item) {

@@ -133,9 +133,10 @@ function build(api, banner, catalog, { body: flow, etag }) {
       const { x, y } = view.toGraph(pointerOr(stage));
       return [x, y];
     },
-    notice: (text) => {
+    calm: () => banner.hide("notice"),
+    notice: (text, title = "Nothing was pasted") => {
       announce(text);
-      banner.show("warn", "Pasted from elsewhere", text, [banner.button("close", "Close", () => banner.hide("notice"))], "notice");
+      banner.show("warn", title, text, [banner.button("close", "Close", () => banner.hide("notice"))], "notice");
     },
   });
 
