@@ -99,3 +99,25 @@ def test_names_for_screen_readers(canvas: Canvas) -> None:
     expect(canvas.node("text")).to_be_focused()
     canvas.press("Shift+Tab")
     expect(canvas.node("fetch")).to_be_focused()
+
+
+def test_escape_and_enter_lead_from_the_inspector_back_to_the_node(canvas: Canvas) -> None:
+    canvas.draw(chain())
+    canvas.focus("text")
+    canvas.press("F2")
+    canvas.page.keyboard.type("Greeting")
+    canvas.press("Enter")
+    expect(canvas.node("text")).to_be_focused()
+    canvas.press("F2")
+    canvas.page.keyboard.type("Not this")
+    canvas.press("Escape")
+    expect(canvas.node("text")).to_be_focused()
+    canvas.press("Enter")
+    expect(canvas.page.locator("#f-template")).to_be_focused()
+    canvas.press("Escape")
+    expect(canvas.node("text")).to_be_focused()
+    assert canvas.labels()[3] == "Greeting"
+    canvas.press("Escape")
+    expect(canvas.page.get_by_test_id("node-label")).to_have_count(0)
+    canvas.press("o", "Escape")
+    expect(canvas.stage).to_be_focused()

@@ -21,7 +21,7 @@ import { sealed } from "./sealed.js";
 const CALM = 400;
 
 export class Inspector {
-  /** actions: {runOne(id, options), testConnection(id, …) or null, connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), menu(id, anchor), close(), quickAdd(anchor), acts()} */
+  /** actions: {runOne(id, options), testConnection(id, …) or null, connectFrom, connectInto (end, anchor), connectNode(id, anchor), select(id), back(id or null), menu(id, anchor), close(), quickAdd(anchor), acts()} */
   constructor(root, editor, { secrets, actions }) {
     Object.assign(this, { root, editor, secrets, actions });
     this.tab = "configure";
@@ -102,7 +102,12 @@ export class Inspector {
       label.value = this.editor.document.nodes.get(node.id)?.label ?? label.value;
     });
     label.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") label.blur();
+      if (event.key === "Escape") label.value = this.editor.document.nodes.get(node.id)?.label ?? node.label;
+      else if (event.key !== "Enter") return;
+      event.preventDefault();
+      event.stopPropagation();
+      label.blur();
+      this.actions.back(node.id);
     });
     return h(
       "div",
@@ -288,6 +293,14 @@ export class Inspector {
     }
     const last = this.root.querySelector("[data-last-run]");
     if (last) drawLastRun(last, this.editor, node);
+  }
+
+  /** Escape: from a field back to its node, from the outline to the stage. True where a node was left. */
+  leave() {
+    if (!this.root.contains(document.activeElement)) return false;
+    const id = this.editor.selection.single;
+    this.actions.back(id);
+    return Boolean(id);
   }
 
   /** Focus the field (or the port's row) a problem is about. */

@@ -41,6 +41,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
     if (pointer.busy && !["Escape", " "].includes(event.key)) return event.preventDefault();
     const typing = event.target.matches?.("input, textarea, select, [contenteditable]");
     if (event.ctrlKey || event.metaKey) return command(event, typing);
+    if (event.key === "Escape" && !event.isComposing && inspector.leave()) return event.preventDefault();
     if (typing) return;
     if (event.altKey) return alternative(event);
     if (event.key === "Escape") return escape(event);

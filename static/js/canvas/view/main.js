@@ -149,7 +149,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
       connectFrom: (end, anchor) => connectList.fromOutput(end, anchor),
       connectInto: (end, anchor) => connectList.intoInput(end, anchor),
       connectNode: (id, anchor) => connectList.fromNode(id, anchor),
-      select: goTo, close: panels.close, menu: menuAt, runOne: (id, options) => running.startOne(id, options),
+      select: goTo, back: (id) => (id ? view.focusNode(id) : stage.focus({ preventScroll: true })), close: panels.close, menu: menuAt, runOne: (id, options) => running.startOne(id, options),
       testConnection: root.dataset.runnable === "false" ? null : (node, waiting, watched) => askManager({ api, autosave, flow, node, waiting, watched }),
       quickAdd: (anchor) => quick.add(anchor), acts: () => acts,
     },
@@ -224,7 +224,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   bindKeys({
     editor, view, ground, stage, pointer, acts, quick, menu, connectList, problems, running,
     palette: { focus: showPalette },
-    inspector: { open: () => (panels.open(), inspector.focusField()), rename, menu: menuAt, close: panels.close },
+    inspector: { open: () => (panels.open(), inspector.focusField()), rename, menu: menuAt, close: panels.close, leave: () => inspector.leave() },
     outline: () => {
       editor.select({});
       panels.open();
