@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.support.canvas import Canvas, chain, graph
+from tests.support.canvas import Canvas, chain, graph, node
 
 
 def _add(canvas: Canvas, words: str) -> None:
@@ -121,3 +121,10 @@ def test_escape_and_enter_lead_from_the_inspector_back_to_the_node(canvas: Canva
     expect(canvas.page.get_by_test_id("node-label")).to_have_count(0)
     canvas.press("o", "Escape")
     expect(canvas.stage).to_be_focused()
+
+
+def test_a_problem_leads_to_what_its_field_is_filled_in_with(canvas: Canvas) -> None:
+    canvas.draw(graph([node("a", "text.template", 0, 0, "A")]))
+    canvas.page.get_by_test_id("problems").click()
+    canvas.page.locator('#problems-list [data-problem][data-node="a"]').first.click()
+    expect(canvas.page.locator("#f-template")).to_be_focused()

@@ -308,8 +308,9 @@ export class Inspector {
     if (this.tab !== "configure") this.show("configure");
     const field = name && this.root.querySelector(`[data-field="${CSS.escape(name)}"], [data-end="${CSS.escape(name)}"]`);
     for (let fold = field?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    const control = field?.querySelector("input, textarea, select, button");
-    (control ?? this.root.querySelector(".insp__body input, .insp__body textarea, .insp__body button"))?.focus();
+    // The button that wires a field stands before what it is filled in with.
+    const fillable = ":is(input, textarea, select, button:not(.field__wire))";
+    (field?.querySelector(fillable) ?? this.root.querySelector(`.insp__body ${fillable}`))?.focus();
   }
 }
 
