@@ -128,3 +128,8 @@ def test_a_problem_leads_to_what_its_field_is_filled_in_with(canvas: Canvas) -> 
     canvas.page.get_by_test_id("problems").click()
     canvas.page.locator('#problems-list [data-problem][data-node="a"]').first.click()
     expect(canvas.page.locator("#f-template")).to_be_focused()
+    # Closed by Escape, the list gives the focus back and leaves what is selected.
+    canvas.page.get_by_test_id("problems").click()
+    canvas.press("Escape")
+    expect(canvas.page.get_by_test_id("problems")).to_be_focused()
+    expect(canvas.page.get_by_test_id("node-label")).to_have_value("A")

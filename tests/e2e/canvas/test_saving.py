@@ -35,6 +35,10 @@ def _elsewhere(canvas: Canvas) -> None:
 
 def test_a_change_made_elsewhere_is_shown_and_can_be_taken(canvas: Canvas) -> None:
     _elsewhere(canvas)
+    # The words have room, whatever is offered beside them.
+    words = canvas.page.locator("[data-banner] > .grow").bounding_box()
+    assert words
+    assert words["width"] > 260
     assert canvas.api.get(f"/flows/{canvas.flow}").get_json()["graph"]["nodes"][0]["id"] == "theirs"
     canvas.page.locator('[data-choice="reload"]').click()
     expect(canvas.node("theirs")).to_be_visible()

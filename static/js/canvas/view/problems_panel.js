@@ -11,7 +11,9 @@ export class ProblemsPanel {
     editor.on("problems", () => this.draw());
     button.addEventListener("click", () => this.toggle());
     panel.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.toggle(false);
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      this.toggle(false);
     });
     document.addEventListener("pointerdown", (event) => {
       if (!panel.hidden && !panel.contains(event.target) && !button.contains(event.target)) this.toggle(false);
@@ -21,11 +23,12 @@ export class ProblemsPanel {
   }
 
   toggle(open = this.panel.hidden) {
+    const within = this.panel.contains(document.activeElement);
     this.panel.hidden = !open;
     this.#drawList();
     this.button.setAttribute("aria-expanded", String(open));
     if (open) this.panel.querySelector("button")?.focus();
-    else if (this.panel.contains(document.activeElement)) this.button.focus();
+    else if (within) this.button.focus();
   }
 
   /** Open the list at a node's problems. */
