@@ -69,6 +69,15 @@ def test_at_760_px_one_looks_and_runs(narrow: Canvas) -> None:
     expect(narrow.page.locator("article.node")).to_have_count(5)
     expect(narrow.page.get_by_test_id("run")).to_be_enabled()
     assert narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"] == before
+    saved = narrow.page.get_by_test_id("saved")
+    expect(saved).to_be_visible()
+    expect(saved).to_have_text("View only at this width")
+    narrow.page.set_viewport_size({"width": 390, "height": 780})
+    run = narrow.page.get_by_test_id("run").bounding_box()
+    assert run
+    assert run["x"] + run["width"] <= 390
+    narrow.page.set_viewport_size({"width": 1440, "height": 900})
+    expect(saved).to_contain_text("Saved")
 
 
 def test_nothing_moves_by_itself_where_motion_is_not_wanted(narrow: Canvas) -> None:

@@ -1,7 +1,8 @@
 // The editor's state in one place: document, history, selection, problems, run. It knows nothing
 // of the page; views subscribe with `on` and call its methods.
 //
-// Topics: "document" (with {reason}), "selection", "problems", "run", "view" (what is unfolded).
+// Topics: "document" (with {reason}), "selection", "problems", "run", "view" (what is unfolded),
+// "mode" (whether it can be edited).
 
 import { addNode, connect, moveNodes, removeCells, renameNode, rewire, setField, toggleDisabled } from "./commands.js";
 import { parseDocument, runOrder, serialize, touchedAt } from "./document.js";

@@ -198,7 +198,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   };
   drawEmpty(find("[data-empty]"), editor, place);
 
-  const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner });
+  const autosave = bindSaving({ api, editor, flow, etag, label: hook("saved"), banner, mayEdit });
   bindRechecking({ api, editor, flow, autosave, secrets });
   const dialog = find("[data-ask]");
   const typed = bindTypedCredential({ api, editor, flow, autosave, secrets, dialog });
@@ -236,6 +236,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
   small.addEventListener("change", () => {
     editor.readOnly = !mayEdit || small.matches;
     editor.emit("selection");
+    editor.emit("mode");
   });
   view.fit();
   secrets.load();

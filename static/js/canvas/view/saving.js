@@ -10,7 +10,8 @@ import { clockText, h } from "./dom.js";
 
 const RETRY = 3000;
 
-export function bindSaving({ api, editor, flow, etag, label, banner }) {
+/** `mayEdit`: whether the person may, on a page that is wide enough. */
+export function bindSaving({ api, editor, flow, etag, label, banner, mayEdit }) {
   const autosave = new Autosave({
     etag,
     save: async (ifMatch) => {
@@ -45,7 +46,15 @@ export function bindSaving({ api, editor, flow, etag, label, banner }) {
   });
   window.addEventListener("online", () => autosave.state === "retrying" && autosave.flush());
   label.dataset.state = "saved";
-  label.textContent = editor.readOnly ? "View only" : `Saved ${clockText(new Date(flow.updated_at ?? Date.now()))}`;
+  const savedAt = `Saved ${clockText(new Date(flow.updated_at ?? Date.now()))}`;
+  const sayViewOnly = () => {
+    if (editor.readOnly) label.textContent = viewOnlyWords(mayEdit);
+    else if (label.classList.contains("is-view")) label.textContent = savedAt;
+    label.classList.toggle("is-view", editor.readOnly);
+  };
+  label.textContent = savedAt;
+  sayViewOnly();
+  editor.on("mode", sayViewOnly);
 
   function refused(error) {
     editor.setProblems(error.problems.length ? error.problems : editor.problems.items);
@@ -112,6 +121,10 @@ export function bindSaving({ api, editor, flow, etag, label, banner }) {
   }
 
   return autosave;
+}
+
+function viewOnlyWords(mayEdit) {
+  return mayEdit ? "View only at this width" : "View only";
 }
 
 function copyName(name) {
