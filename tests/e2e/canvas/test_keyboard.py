@@ -133,3 +133,16 @@ def test_a_problem_leads_to_what_its_field_is_filled_in_with(canvas: Canvas) -> 
     canvas.press("Escape")
     expect(canvas.page.get_by_test_id("problems")).to_be_focused()
     expect(canvas.page.get_by_test_id("node-label")).to_have_value("A")
+
+
+def test_the_outline_keeps_the_focus_while_it_edits(canvas: Canvas) -> None:
+    canvas.draw(chain())
+    canvas.focus()
+    canvas.press("o", "d")
+    rows = canvas.page.locator("[data-outline]")
+    expect(rows.first).to_be_focused()
+    expect(rows.first).to_contain_text("disabled")
+    canvas.page.locator('[data-outline-wire="e2"]').focus()
+    canvas.press("Enter")
+    expect(canvas.page.locator('[data-outline="call"]')).to_be_focused()
+    assert canvas.wires() == {"fetch.value>call.bearer_token"}

@@ -25,8 +25,9 @@ export function bindActs(editor, pages) {
       pages.stage.focus({ preventScroll: true });
       return true;
     },
-    disable() {
-      const said = some() ? editor.toggleDisabled(editor.selection.nodes) : null;
+    disable: () => some() && acts.disableThese(editor.selection.nodes),
+    disableThese(ids) {
+      const said = editor.toggleDisabled(ids);
       if (said) announce(`${said.replace(/^(enable|disable)/, (word) => (word === "enable" ? "Enabled" : "Disabled"))}.`);
       return Boolean(said);
     },

@@ -24,7 +24,8 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
     r: () => running.start(),
     "shift+r": () => (focused() ? running.startTo(focused()) : announce("Select the node to run to.")),
     c: () => focused() && connectList.fromNode(focused(), anchor()),
-    d: () => (selectFocused(), acts.disable()),
+    // In the outline without selecting it first: one stays in the list.
+    d: () => (at()?.closest?.("[data-outline]") ? acts.disableThese([focused()]) : (selectFocused(), acts.disable())),
     o: () => outline(),
     f: () => view.fit(),
     1: () => view.fit(),

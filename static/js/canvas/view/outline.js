@@ -20,6 +20,7 @@ export function drawOutline(root, editor, actions) {
   const { document, selection } = editor;
   root.setAttribute("aria-label", "Inspector: the flow");
   const place = focusedIn(root);
+  const near = place ? globalThis.document.activeElement.closest(".outline > li")?.querySelector("[data-outline]").dataset.outline : null;
   const many = selection.size;
   const head = h(
     "div",
@@ -40,6 +41,8 @@ export function drawOutline(root, editor, actions) {
     const attribute = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     root.querySelector(`[data-${attribute}="${CSS.escape(value)}"]`)?.focus({ preventScroll: true });
   }
+  // What had the focus is gone, a wire that was removed: its node's row is next to it.
+  if (near && !root.contains(globalThis.document.activeElement)) root.querySelector(`[data-outline="${CSS.escape(near)}"]`)?.focus({ preventScroll: true });
 }
 
 /** The mark of the button that has the focus, by which it is found again: {outline: "call"}. */
