@@ -99,6 +99,9 @@ class SecretOut(Answer):
     owner: str | None
     state: str
     active_version: int | None
+    active_version_state: str = Field(
+        description="`enabled`; else flows that follow the active version don't run."
+    )
     masked_value: str = "***"
     created_at: Moment
     updated_at: Moment

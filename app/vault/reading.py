@@ -22,7 +22,7 @@ from app.paging import Page, check_limit, decode_cursor, encode_cursor
 from app.vault.models import Secret, SecretTag, SecretVersion
 from app.vault.rows import get_row, get_version_row
 from app.vault.search import find_hits, holds
-from app.vault.views import SecretView, VersionView, view_secret, view_version
+from app.vault.views import SecretView, VersionView, view_secret, view_secrets, view_version
 
 SORTS = {
     "name": (Secret.name, False),
@@ -121,7 +121,7 @@ def list_secrets(
         query = query.where(column < last if descending else column > last)
     ordered = query.order_by(column.desc() if descending else column)
     rows = list(session.scalars(ordered.limit(limit + 1)))
-    items = [view_secret(row) for row in rows[:limit]]
+    items = view_secrets(session, rows[:limit])
     following = None
     if len(rows) > limit:
         following = encode_cursor(getattr(rows[limit - 1], column.key))
@@ -182,7 +182,7 @@ def get_secret(
     secret = get_row(session, actor, secret_id, deleted=deleted)
     if session.info.get("at_commit") is not None:
         audit.record(session, actor=actor.who(), action=Action.SECRET_READ, secret_id=secret.id)
-    return view_secret(secret)
+    return view_secret(session, secret)
 
 
 def find_by_name(session: Session, actor: Actor, name: str) -> SecretView | None:
@@ -197,7 +197,7 @@ def find_by_name(session: Session, actor: Actor, name: str) -> SecretView | None
             Secret.state != "deleted",
         )
     )
-    return None if secret is None else view_secret(secret)
+    return None if secret is None else view_secret(session, secret)
 
 
 def list_versions(

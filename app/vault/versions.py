@@ -34,7 +34,7 @@ def activate_version(
             + (" Enable it first." if version.state == "disabled" else ""),
         )
     if secret.active_version == number:
-        return view_secret(secret)
+        return view_secret(session, secret)
     secret.active_version = number
     return _done(session, actor, secret, number, "activated")
 
@@ -72,7 +72,7 @@ def destroy_version(
     """
     secret, version = _open(session, actor, secret_id, number, if_match)
     if version.state == "destroyed":
-        return view_secret(secret)
+        return view_secret(session, secret)
     if secret.active_version == number:
         raise Conflict(
             "version_active",
@@ -102,7 +102,7 @@ def _set_state(
             f"Version {number} of {secret.name} was destroyed and can't be {state} again.",
         )
     if version.state == state:
-        return view_secret(secret)
+        return view_secret(session, secret)
     version.state = state
     return _done(session, actor, secret, number, state)
 
@@ -123,4 +123,4 @@ def _done(session: Session, actor: Actor, secret: Secret, number: int, deed: str
         session, actor=actor.who(), action=Action.SECRET_VERSION, secret_id=secret.id,
         target=secret.name, data={"version": number, "deed": deed, "revision": secret.revision},
     )
-    return view_secret(secret)
+    return view_secret(session, secret)

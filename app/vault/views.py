@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.vault.models import Secret, SecretVersion
 
@@ -12,7 +16,10 @@ MASK = "***"
 
 @dataclass(frozen=True, slots=True)
 class SecretView:
-    """A secret without its value: the API's fields, and ``versions``, how many there are."""
+    """A secret without its value: the API's fields, and ``versions``, how many there are.
+
+    :ivar active_version_state: ``enabled``, or what a flow that follows the active version meets.
+    """
 
     id: str
     name: str
@@ -21,6 +28,7 @@ class SecretView:
     owner: str
     state: str
     active_version: int
+    active_version_state: str
     masked_value: str
     created_at: datetime
     created_by: str
@@ -56,8 +64,28 @@ class VersionView:
     last_accessed_at: datetime | None
 
 
-def view_secret(secret: Secret) -> SecretView:
+def view_secret(session: Session, secret: Secret) -> SecretView:
     """Make the view of a row."""
+    return view_secrets(session, [secret])[0]
+
+
+def view_secrets(session: Session, secrets: Sequence[Secret]) -> list[SecretView]:
+    """Make the views of rows, in their order."""
+    # Those that aren't enabled are few; the rows' MACs count where a value is asked for.
+    closed = dict(
+        session.execute(
+            select(SecretVersion.secret_id, SecretVersion.state)
+            .join(Secret, Secret.id == SecretVersion.secret_id)
+            .where(
+                Secret.id.in_([secret.id for secret in secrets]),
+                SecretVersion.number == Secret.active_version, SecretVersion.state != "enabled",
+            )
+        ).all()
+    )
+    return [_view(secret, closed.get(secret.id, "enabled")) for secret in secrets]
+
+
+def _view(secret: Secret, active_version_state: str) -> SecretView:
     return SecretView(
         id=secret.id,
         name=secret.name,
@@ -66,6 +94,7 @@ def view_secret(secret: Secret) -> SecretView:
         owner=secret.owner,
         state=secret.state,
         active_version=secret.active_version,
+        active_version_state=active_version_state,
         masked_value=MASK,
         created_at=secret.created_at,
         created_by=secret.created_by,

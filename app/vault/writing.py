@@ -90,7 +90,7 @@ def create_secret(session: Session, actor: Actor, vault: Vault, new: NewSecret) 
         session, actor=actor.who(), action=Action.SECRET_CREATE, secret_id=secret.id,
         target=name, data={"version": 1, "weak": weak, "revision": 1},
     )
-    return view_secret(secret)
+    return view_secret(session, secret)
 
 
 def describe_secret(
@@ -115,7 +115,7 @@ def describe_secret(
     wanted = _wanted(secret, change)
     changed = [name for name, value in wanted.items() if getattr(secret, name) != value]
     if not changed:
-        return view_secret(secret)
+        return view_secret(session, secret)
     if "name" in changed:
         _refuse_renaming_used(session, secret, wanted["name"])
         refuse_taken(session, actor, wanted["name"])
@@ -135,7 +135,7 @@ def describe_secret(
         session, actor=actor.who(), action=Action.SECRET_UPDATE, secret_id=secret.id,
         target=secret.name, data={"changed": sorted(changed), "revision": secret.revision},
     )
-    return view_secret(secret)
+    return view_secret(session, secret)
 
 
 def rotate_secret(
@@ -170,7 +170,7 @@ def rotate_secret(
         target=secret.name, data={"version": number, "weak": weak, "revision": secret.revision},
     )
     session.flush()
-    return view_secret(secret)
+    return view_secret(session, secret)
 
 
 def delete_secret(
@@ -229,7 +229,7 @@ def restore_secret(
             session, actor=actor.who(), action=Action.SECRET_RESTORE, secret_id=secret.id,
             target=secret.name, data={"revision": secret.revision},
         )
-    return view_secret(secret)
+    return view_secret(session, secret)
 
 
 def _wanted(secret: Secret, change: SecretChange) -> dict[str, Any]:

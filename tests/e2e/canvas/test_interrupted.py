@@ -100,3 +100,23 @@ def test_the_first_problem_that_is_mended_takes_its_flag_along(canvas: Canvas) -
     canvas.page.locator('[data-secret="echo_token"]').click()
     canvas.saved()
     expect(canvas.page.locator(".flag")).to_have_count(0)
+
+
+def test_a_secret_whose_active_version_is_disabled_is_shown_so(canvas: Canvas) -> None:
+    made = canvas.api.post("/secrets", json={"name": "is/closed", "value": canary()}).get_json()
+    canvas.api.post(f"/secrets/{made['id']}/versions/1/disable", json={})
+    canvas.draw(graph([node("a", "secret.fetch", 0, 0, "Key", secretName="echo_token")]))
+    inspector = canvas.open_node("a")
+    closed = inspector.get_by_test_id("version-closed")
+    expect(closed).to_have_count(0)
+    inspector.get_by_test_id("secret-picker").click()
+    option = canvas.page.locator('[data-secret="is/closed"]')
+    expect(option).to_contain_text("v1, disabled")
+    expect(canvas.page.locator('[data-secret="echo_token"]')).not_to_contain_text("disabled")
+    # A version may be pinned, so it can be chosen.
+    option.click()
+    expect(closed).to_contain_text("Version 1, the active one, is disabled. Pin another, or")
+    expect(closed.get_by_role("link")).to_have_attribute("href", f"/secrets/{made['id']}")
+    canvas.api.put(f"/secrets/{made['id']}/rotate", json={"value": canary()})
+    canvas.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(closed).to_have_count(0)

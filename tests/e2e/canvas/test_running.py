@@ -51,6 +51,11 @@ def test_a_run_is_watched_changed_since_and_shown_again(
     canvas.focus("log")
     canvas.press("d")
     expect(changed).to_have_text("Changed since this run: 1 node")
+    for width in (900, 740):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(changed).to_be_in_viewport(ratio=1)
+        expect(page.locator("[data-run-timeline] .gantt__row").first).to_be_in_viewport()
+    page.set_viewport_size({"width": 1440, "height": 900})
     canvas.press("Control+z")
     expect(changed).to_be_hidden()
 

@@ -89,6 +89,18 @@ def test_control_s_saves_now_also_from_a_field(canvas: Canvas) -> None:
     assert nodes[3]["config"]["template"] == "saved from the field"
 
 
+def test_control_s_takes_a_name_that_is_being_typed(canvas: Canvas) -> None:
+    canvas.draw(chain())
+    canvas.focus("text")
+    label = canvas.page.get_by_test_id("node-label")
+    label.fill("Typed just now")
+    canvas.press("Control+s")
+    expect(canvas.said).to_have_text("Saved.")
+    expect(label).to_be_focused()
+    nodes = canvas.api.get(f"/flows/{canvas.flow}").get_json()["graph"]["nodes"]
+    assert nodes[3]["label"] == "Typed just now"
+
+
 def test_the_middle_button_and_the_minimap_look_elsewhere(canvas: Canvas) -> None:
     canvas.draw(chain())
     canvas.focus()

@@ -8,7 +8,8 @@ from app.accounts.scopes import Role, Scope
 from tests.support.installation import Installation, canary
 
 FIELDS = {
-    "id", "name", "description", "tags", "owner", "state", "active_version", "masked_value",
+    "id", "name", "description", "tags", "owner", "state", "active_version", "active_version_state",
+    "masked_value",
     "created_at", "updated_at", "last_accessed_at", "rotation_period_days", "due_at",
     "allowed_hosts", "allowed_flows", "revision",
 }
@@ -157,3 +158,21 @@ def test_an_if_match_that_is_none_of_our_etags(shared: Installation, text: str) 
     made = api.post("/secrets", json={"name": canary(), "value": canary()}).json
     answer = api.delete(f"/secrets/{made['id']}", headers={"If-Match": text})
     assert answer.status_code in (412, 422)
+
+
+def test_a_secret_tells_that_its_active_version_is_disabled(installation: Installation) -> None:
+    api = installation.api(installation.token(*NO_VALUE))
+    made = [api.post("/secrets", json={"name": name, "value": canary()}).json for name in "ab"]
+    assert [one["active_version_state"] for one in made] == ["enabled"] * 2
+    path = f"/secrets/{made[0]['id']}"
+
+    def states() -> list[str]:
+        listed = [one["active_version_state"] for one in api.get("/secrets").json["items"]]
+        assert api.get(path).json["active_version_state"] == listed[0]
+        return listed
+
+    assert api.post(f"{path}/versions/1/disable", json={}).status_code == 200
+    assert states() == ["disabled", "enabled"]
+    rotated = api.put(f"{path}/rotate", json={"value": canary()}).json
+    assert (rotated["active_version"], rotated["active_version_state"]) == (2, "enabled")
+    assert states() == ["enabled"] * 2

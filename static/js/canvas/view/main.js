@@ -34,7 +34,7 @@ import { bindRechecking } from "./rechecking.js";
 import { bindRemedies } from "./remedies.js";
 import { Replay } from "./replay.js";
 import { Running } from "./running.js";
-import { bindSaving } from "./saving.js";
+import { bindSaving, takeTyped } from "./saving.js";
 import { Secrets } from "./secrets.js";
 import { bindToolbar, drawBadges, drawEmpty } from "./toolbar.js";
 import { bindTypedCredential } from "./typed_credential.js";
@@ -230,7 +230,10 @@ function build(api, banner, catalog, { body: flow, etag }) {
       panels.open();
       inspector.focusOutline();
     },
-    save: () => autosave.flush().then((done) => announce(done ? "Saved." : "Not saved yet.")),
+    save: () => {
+      takeTyped();
+      return autosave.flush().then((done) => announce(done ? "Saved." : "Not saved yet."));
+    },
     dialog: find("[data-keys-dialog]"),
   });
   small.addEventListener("change", () => {

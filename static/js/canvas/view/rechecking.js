@@ -6,7 +6,7 @@ export function bindRechecking({ api, editor, flow, autosave, secrets }) {
   let known = null;
   secrets.listeners.add(() => {
     if (secrets.error) return;
-    const now = JSON.stringify(secrets.items.map(({ name, state, active_version: version }) => [name, state, version]));
+    const now = JSON.stringify(secrets.items.map(({ name, state, active_version: version, active_version_state: open }) => [name, state, version, open]));
     if (known !== null && known !== now) recheck();
     known = now;
   });

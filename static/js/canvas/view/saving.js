@@ -39,6 +39,7 @@ export function bindSaving({ api, editor, flow, etag, label, banner, mayEdit }) 
     if (!editor.history.atSaved || !autosave.settle()) autosave.touch();
   });
   window.addEventListener("beforeunload", (event) => {
+    takeTyped();
     if (autosave.dirty || autosave.state === "saving") event.preventDefault();
   });
   document.addEventListener("visibilitychange", () => {
@@ -121,6 +122,12 @@ export function bindSaving({ api, editor, flow, etag, label, banner, mayEdit }) 
   }
 
   return autosave;
+}
+
+/** A name that is being typed is taken when its field is left, or when the flow is to be saved. */
+export function takeTyped() {
+  const field = document.activeElement;
+  if (field?.matches(".insp__label")) field.dispatchEvent(new Event("change"));
 }
 
 function viewOnlyWords(mayEdit) {

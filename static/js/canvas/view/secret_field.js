@@ -138,7 +138,7 @@ function listbox({ id, secrets, choose, createNew, close, current }) {
       },
       h("span", { class: "c-secret" }, icon(secret.name === current() ? "check" : "key-round", "s")),
       h("span", { class: "name trunc" }, secret.name),
-      h("span", { class: "muted num" }, off ? secret.state : `v${secret.active_version}`),
+      h("span", { class: `num ${closed(secret) ? "c-warn" : "muted"}` }, off ? secret.state : versionWords(secret)),
       h("small", { class: "trunc" }, describe(secret)),
     );
     if (!off) row.addEventListener("click", () => choose(secret.name));
@@ -177,6 +177,15 @@ function describe(secret) {
   return [secret.owner, ...(secret.tags ?? []), secret.description].filter(Boolean).join(" · ") || "No description";
 }
 
+/** Whether flows that follow the active version can't have it. */
+function closed(secret) {
+  return secret.active_version !== null && secret.active_version_state !== "enabled";
+}
+
+function versionWords(secret) {
+  return `v${secret.active_version}${closed(secret) ? `, ${secret.active_version_state}` : ""}`;
+}
+
 function drawCard(card, name, secrets, createNew) {
   card.hidden = !name || secrets.items === null || Boolean(secrets.error && !secrets.items.length);
   if (card.hidden) return;
@@ -191,12 +200,15 @@ function drawCard(card, name, secrets, createNew) {
   }
   const rows = [
     ["Owner", secret.owner],
-    ["Active version", secret.active_version === null ? "none" : `v${secret.active_version}`],
+    ["Active version", secret.active_version === null ? "none" : versionWords(secret)],
     ["Last changed", day(secret.updated_at)],
     ["Rotation due", day(secret.due_at)],
   ].filter(([, text]) => text);
   replace(
     card,
+    closed(secret)
+      ? h("p", { class: "c-warn", dataset: { testid: "version-closed" } }, `Version ${secret.active_version}, the active one, is ${secret.active_version_state}. Pin another, or `, h("a", { href: `/secrets/${secret.id}`, target: "_blank", rel: "noopener" }, "put it right on its page"), ".")
+      : null,
     secret.description ? h("p", {}, secret.description) : null,
     h("dl", {}, rows.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),
     secret.tags?.length ? h("div", { class: "tags" }, secret.tags.map((tag) => h("span", { class: "tag" }, tag))) : null,
@@ -214,7 +226,7 @@ export function secretVersionField({ id, describedby, commit, seal, secrets, con
   const draw = () => {
     const secret = secrets.find(config().secretName);
     const newest = Math.max(secret?.active_version ?? 0, secret?.versions ?? 0, Number(value) || 0);
-    const now = secret?.active_version ? ` (now v${secret.active_version})` : "";
+    const now = secret?.active_version ? ` (now ${versionWords(secret)})` : "";
     const pins = Array.from({ length: newest }, (_, index) => newest - index);
     replace(
       select,
