@@ -47,11 +47,15 @@ def rehearse(scratch: Path, times: int = TIMES) -> list[str]:
         service.start()
         server = _Server(f"http://127.0.0.1:{listener.getsockname()[1]}/")
         around = Surroundings(cast(RuntimeClient, server), scratch)
-        ended = [
-            perform(around, Signer.generate(), Assignment(new_id(), "", new_id()), _hear, _never)
-            for _ in range(times)
-        ]
-        listener.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection
+        try:
+            ended = [
+                perform(
+                    around, Signer.generate(), Assignment(new_id(), "", new_id()), _hear, _never
+                )
+                for _ in range(times)
+            ]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection; closing doesn't
     for thread in set(threading.enumerate()) - before:
         thread.join(SECONDS)  # one that lived on would be missing in what is forked
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from worker import messages, zygote
+from worker import messages, rehearsal, zygote
 from worker.client import RuntimeClient
 from worker.rehearsal import rehearse
 from worker.run import Surroundings
@@ -35,6 +35,21 @@ def test_it_succeeds_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert rehearse(tmp_path, 3) == ["succeeded"] * 3
     assert _state() == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_fails_leaves_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise MemoryError
+
+    before = set(threading.enumerate())
+    monkeypatch.setattr(rehearsal, "perform", broken)
+    with pytest.raises(MemoryError):
+        rehearse(tmp_path, 1)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert set(threading.enumerate()) <= before
 
 
 def test_whoever_connects_does_not_stop_it(
