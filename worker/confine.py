@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.components.folders import Folder
-from worker import offspring, seccomp
+from worker import seccomp
 from worker.limits import ProcessLimits
 
 NOBODY: Final = 65534
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 # The numbers are the same on every architecture (Linux 5.13 and later).
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -76,6 +77,11 @@ def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)  # it ended before the kernel knew of the wish
+
+
+def adopt() -> None:
+    """Have processes below this one that lose their parent become its children (prctl(2))."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def become_undumpable() -> bool:
@@ -154,7 +160,7 @@ def confine(
         os.setresuid(uid, uid, uid)
     # A change of user clears the wish to die with the parent, and the dumpable flag.
     die_with_parent(parent)
-    offspring.adopt()
+    adopt()
     quiet = _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     landlock = _landlock(scratch, folders) if quiet else 0
     return Confinement(os.geteuid(), landlock, quiet, become_undumpable())

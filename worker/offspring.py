@@ -1,28 +1,21 @@
 """The processes that a run's nodes started: all of them end with the run.
 
 A process group isn't enough: who makes a session of its own has left it. So a run's process, and
-the zygote after it, adopt what lost its parent (Linux's child subreaper, prctl(2)), and whatever
-is theirs in the end is killed, round by round, until nothing is left.
+the zygote after it, adopt what lost its parent (:func:`worker.confine.adopt`), and whatever is
+theirs in the end is killed, round by round, until nothing is left.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
-_PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS: Final = 1_000
 """Nothing waits for ever for processes that start others faster than they can be killed."""
-
-
-def adopt() -> None:
-    """Have processes below this one that lose their parent become its children."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children() -> list[int]:

@@ -251,7 +251,7 @@ def main() -> None:
     lean.leave_out(lean.HTTPX_COMMAND)
     confine.die_with_parent(parent)
     confine.become_undumpable()
-    offspring.adopt()
+    confine.adopt()
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     control = socket.socket(fileno=number)

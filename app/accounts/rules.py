@@ -84,7 +84,7 @@ def find_rules(session: Session, environment_id: str) -> tuple[str, Rules]:
 
 
 def _checked(row: Environment, sealed: EnvironmentReach) -> Rules:
-    if sealed.rules_hash != hash_rules(row.protected, row.policies):
+    if not _matches(row, sealed):
         _log.error("row_tampered", extra={"table": "environments", "row": row.id})
         raise Tampered("environments")
     return Rules(row.protected, read_policies(row.policies))
@@ -140,7 +140,10 @@ def find_changed_rules(session: Session) -> Iterator[Finding]:
 
 
 def _hold(session: Session, row: Environment, *, lock: bool = False) -> bool:
-    sealed = _sealed(session, row.id, lock=lock)
+    return _matches(row, _sealed(session, row.id, lock=lock))
+
+
+def _matches(row: Environment, sealed: EnvironmentReach) -> bool:
     return sealed.rules_hash == hash_rules(row.protected, row.policies)
 
 

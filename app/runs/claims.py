@@ -147,25 +147,23 @@ def claim_run(
         data={"claim": run.fence},
     )
     try:
-        # What was written above goes to the database with the rest, in one flush.
-        with session.no_autoflush:
-            graph, settings = read_version(version)
-            check_context(run)
-            graph = _part(run, graph)
-            references = fetched_references(graph)
-            external = external_references(graph, registry())
-            scopes = _scopes(session, run) if references or external else ()
-            found, problems = check_secrets(
-                session, run.environment_id, run.flow_id, references, version.bindings, scopes,
-                lock=True,
+        graph, settings = read_version(version)
+        check_context(run)
+        graph = _part(run, graph)
+        references = fetched_references(graph)
+        external = external_references(graph, registry())
+        scopes = _scopes(session, run) if references or external else ()
+        found, problems = check_secrets(
+            session, run.environment_id, run.flow_id, references, version.bindings, scopes,
+            lock=True,
+        )
+        if external and not may_use(scopes):
+            problems += [external_denied(reference) for reference in external]
+        if references or external:
+            problems += protection.find_problems(
+                session, run.environment_id, _unactivated(run, version)
             )
-            if external and not may_use(scopes):
-                problems += [external_denied(reference) for reference in external]
-            if references or external:
-                problems += protection.find_problems(
-                    session, run.environment_id, _unactivated(run, version)
-                )
-            reach = reach_of(session, run.environment_id)
+        reach = reach_of(session, run.environment_id)
     except Tampered as error:
         # Left queued, the run would be put back and tried for ever.
         tampered = Problem(error.code, "error", error.detail)
@@ -182,7 +180,6 @@ def claim_run(
     append_own(
         session, run, _checked(len(references)), state=run.state
     )
-    session.flush()
     return Claimed(
         "running", run, kid, graph.to_document(), grants, flow_name, version.number, settings,
         environment_name, reach,

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.installation import Installation
 from tests.support.runs import Workshop
+from tests.support.runtime_standin import RuntimeStandin, runtime_standin
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,10 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     made = Installation.make(tmp_path_factory.mktemp("statements") / "home")
     yield Workshop.open(made)
     made.services.close()
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeStandin]:
+    """What stands in for the server of a real worker, for one module."""
+    with runtime_standin(tmp_path_factory.mktemp("runtime")) as server:
+        yield server

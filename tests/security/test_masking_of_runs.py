@@ -13,19 +13,13 @@ from typing import Any
 import pytest
 
 from tests.support.http_echo import EchoServer, echo_server
-from tests.support.runtime_standin import PlannedRun, RuntimeStandin, runtime_standin
+from tests.support.runtime_standin import PlannedRun, RuntimeStandin
 from tests.support.worker_process import WorkerProcess, queue_server
 
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[EchoServer]:
     with echo_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeStandin]:
-    with runtime_standin(tmp_path_factory.mktemp("runtime")) as server:
         yield server
 
 

@@ -15,7 +15,7 @@ from tests.support.graphs import graph, node, wire
 from tests.support.own_environment import own_environment
 from tests.support.packages import lay_out
 from tests.support.processes import alive, children_of
-from tests.support.runtime_standin import PlannedRun, RuntimeStandin, runtime_standin
+from tests.support.runtime_standin import PlannedRun, RuntimeStandin
 from tests.support.worker_process import WorkerProcess, queue_server
 
 STARTS = '''
@@ -76,12 +76,6 @@ class Hoards(Component):
                 raise
         return {"files": len(self.kept)}
 '''.replace("\\\\n", "\\n")
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeStandin]:
-    with runtime_standin(tmp_path_factory.mktemp("runtime")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

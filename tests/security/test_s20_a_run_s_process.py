@@ -19,7 +19,7 @@ from rq import Callback
 
 from tests.support.graphs import graph, node, wire
 from tests.support.processes import busy_children, children_of, memory_holds
-from tests.support.runtime_standin import PlannedRun, RuntimeStandin, runtime_standin
+from tests.support.runtime_standin import PlannedRun, RuntimeStandin
 from tests.support.worker_process import WorkerProcess, queue_server
 from worker import confine
 from worker.zygote import KEPT_VARIABLES
@@ -27,12 +27,6 @@ from worker.zygote import KEPT_VARIABLES
 ROOT = Path(__file__).parents[2]
 ONE, OTHER = "CANARY-s20-one-6f2b91", "CANARY-s20-other-c07d3e"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="they shut themselves to their own user")
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeStandin]:
-    with runtime_standin(tmp_path_factory.mktemp("runtime")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+def _run(script: str) -> None:
+    """Run a script in an interpreter of its own; what it raises fails the test."""
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
 def test_contracts_hold() -> None:
     run = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
@@ -18,7 +26,7 @@ def test_contracts_hold() -> None:
 
 
 def test_worker_starts_without_database_and_web_framework() -> None:
-    script = """
+    _run("""
 import importlib.abc, sys
 
 class Absent(importlib.abc.MetaPathFinder):
@@ -34,27 +42,19 @@ import worker.main
 import worker.parent
 from redis import Redis
 assert not [name for name in sys.modules if name.startswith("opentelemetry.")]
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+""")
 
 
 def test_importing_does_nothing() -> None:
-    script = """
+    _run("""
 import threading, socket
 import app.factory, app.cli
 assert threading.active_count() == 1, threading.enumerate()
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+""")
 
 
 def test_httpx_works_without_its_command_line() -> None:
-    script = """
+    _run("""
 import sys
 from app import lean
 lean.leave_out(lean.HTTPX_COMMAND)
@@ -63,15 +63,11 @@ assert not [name for name in sys.modules if name.partition(".")[0] in ("rich", "
 client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(204)))
 assert client.get("https://example.org/").status_code == 204
 import rich  # what else wants it has it
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+""")
 
 
 def test_spans_are_sent_where_telemetry_was_left_out() -> None:
-    script = """
+    _run("""
 from app import lean
 lean.leave_out(lean.TELEMETRY)
 from redis import Redis
@@ -84,8 +80,4 @@ else:
 from app.runs.traces import otlp
 otlp("http://127.0.0.1:1")
 import opentelemetry
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+""")
