@@ -50,6 +50,11 @@ export function icon(name, size = "", extra = "") {
   );
 }
 
+/** Whether a dialog is open, which then has the keys and the clipboard to itself. */
+export function dialogOpen() {
+  return Boolean(document.querySelector("dialog[open]"));
+}
+
 /** Text for screen readers only. */
 export function hidden(text) {
   return h("span", { class: "sr" }, text);

@@ -5,7 +5,7 @@
 // Hooks: .x6-edge[data-edge-id] for wires; for nodes and pins see node_element.js.
 
 import { touchedAt, wiresFrom, wiresInto } from "../state/document.js";
-import { GRID, bounds } from "../state/geometry.js";
+import { GRID } from "../state/geometry.js";
 import { Camera } from "./camera.js";
 import { s } from "./dom.js";
 import { createNodeElement, drawNode } from "./node_element.js";
@@ -85,7 +85,7 @@ export class GraphView extends Camera {
 
   /** Lay the sheet under all that is drawn, and what a wire or a drag may add around it. */
   #spread() {
-    const all = bounds(this.boxes());
+    const all = this.editor.bounds();
     if (!all) return;
     const box = { x: all.x - AROUND, y: all.y - AROUND, width: all.width + 2 * AROUND, height: all.height + 2 * AROUND };
     const place = Object.values(box).join();

@@ -4,6 +4,7 @@
 import { GRID } from "../state/geometry.js";
 import { along } from "../state/rewire.js";
 import { announce } from "./announce.js";
+import { dialogOpen } from "./dom.js";
 import { lettersOn, showTable } from "./keys_table.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -38,7 +39,7 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || document.querySelector("dialog[open]") || connectList.open || quick.open || menu.open) return;
+    if (event.defaultPrevented || dialogOpen() || connectList.open || quick.open || menu.open) return;
     if (pointer.busy && !["Escape", " "].includes(event.key)) return event.preventDefault();
     const typing = event.target.matches?.("input, textarea, select, [contenteditable]");
     if (event.ctrlKey || event.metaKey) return command(event, typing);

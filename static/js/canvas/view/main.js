@@ -13,7 +13,7 @@ import { bindCheck } from "./check.js";
 import { bindClipboard } from "./clip.js";
 import { askManager } from "./connection.js";
 import { ConnectList } from "./connect_list.js";
-import { fillIcons } from "./dom.js";
+import { dialogOpen, fillIcons } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { GraphView } from "./graph.js";
 import { Connecting } from "./graph_connect.js";
@@ -125,7 +125,7 @@ function build(api, banner, catalog, { body: flow, etag }) {
     const rect = element?.getBoundingClientRect();
     return showMenu(id, rect ? { x: rect.left, y: rect.bottom + 4 } : pointerOr(stage));
   };
-  const onCanvas = () => !document.querySelector("dialog[open]") && (stage.contains(document.activeElement) || document.activeElement === document.body || Boolean(document.activeElement?.closest?.(".outline")));
+  const onCanvas = () => !dialogOpen() && (stage.contains(document.activeElement) || document.activeElement === document.body || Boolean(document.activeElement?.closest?.(".outline")));
   clip = bindClipboard({
     editor, onCanvas,
     environment: api.environment,

@@ -42,7 +42,7 @@ export function secretField(context) {
     const made = await secrets.create(name);
     if (made) choose(made);
   };
-  const picker = listbox({ id: `${id}-list`, secrets, choose, createNew, close: () => (close(), trigger.focus()), current: () => value });
+  const picker = listbox({ id: `${id}-list`, secrets, choose, createNew, current: () => value });
   const close = () => {
     pop.hidden = true;
     trigger.setAttribute("aria-expanded", "false");
@@ -88,7 +88,7 @@ export function secretField(context) {
   };
 }
 
-function listbox({ id, secrets, choose, createNew, close, current }) {
+function listbox({ id, secrets, choose, createNew, current }) {
   let active = 0;
   let shown = [];
   const list = h("div", { class: "combo__list", role: "listbox", id, "aria-label": "Secrets" });
@@ -152,7 +152,6 @@ function listbox({ id, secrets, choose, createNew, close, current }) {
     if (event.key === "ArrowDown") active = Math.min(active + 1, shown.length - 1);
     else if (event.key === "ArrowUp") active = Math.max(active - 1, 0);
     else if (event.key === "Enter") list.querySelector(".option.is-active")?.click();
-    else if (event.key === "Escape") close();
     else return;
     event.preventDefault();
     event.stopPropagation();
