@@ -6,6 +6,7 @@ The request, job or command owns the transaction (:meth:`Database.begin` or
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ from sqlalchemy.types import TypeEngine
 from app.groups import GroupCommit
 
 T = TypeVar("T")
+BUSY_SECONDS = 30
+"""How long a transaction waits for SQLite's lock."""
 
 Id = String(36)
 """Column type of ids: a UUIDv7 in its 36 characters, the same text on every database."""
@@ -96,7 +99,8 @@ def build_engine(url: str) -> Engine:
         # two readers that both want to write deadlock into "database is locked".
         dbapi.isolation_level = None
         for pragma in (
-            "busy_timeout=30000", "journal_mode=wal", "synchronous=full", "foreign_keys=on"
+            f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=wal", "synchronous=full",
+            "foreign_keys=on",
         ):
             dbapi.execute(f"pragma {pragma}")
 
@@ -129,7 +133,9 @@ class Database:
         self.engine = engine
         self._read_engine = _for_reading(engine)
         self._info = info or {}
-        self._group = GroupCommit(self.begin) if engine.dialect.name == "sqlite" else None
+        lite = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock() if lite else None
+        self._group = GroupCommit(self.begin) if lite else None
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -139,11 +145,28 @@ class Database:
         take the session, called before the commit (see :mod:`app.audit.events`).
         """
         info = {**self._info, "at_commit": []}
-        with Session(self.engine, expire_on_commit=False, info=info) as session:
+        with self._turn_to_write(), Session(
+            self.engine, expire_on_commit=False, info=info
+        ) as session:
             with session.begin():
                 yield session
                 for last in info["at_commit"]:
                     last(session)
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """Wait for the other writers of this process.
+
+        SQLite has one writer, and who finds its lock taken sleeps a millisecond, then two, five,
+        ten: longer than most transactions last.
+        """
+        # Past the time that SQLite itself waits, SQLite is to say what is wrong.
+        taken = self._turn is not None and self._turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            yield
+        finally:
+            if self._turn is not None and taken:
+                self._turn.release()
 
     def run(self, do: Callable[[Session], T]) -> T:
         """Do a short work in a writing transaction, committed when this returns.

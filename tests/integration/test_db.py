@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import String, text
+from sqlalchemy import String, event, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -102,6 +103,32 @@ def test_writers_wait_for_each_other_and_lose_nothing(db: Database) -> None:
         list(pool.map(add, range(40)))
     with db.read() as session:
         assert session.get_one(Row, "a").count == 40
+
+
+@sqlite_only
+def test_a_writer_asks_for_the_lock_only_when_the_one_before_it_is_done(db: Database) -> None:
+    """Who asks while it is taken sleeps longer than that one takes."""
+    asked: list[str] = []
+    event.listen(
+        db.engine, "begin", lambda _connection: asked.append(threading.current_thread().name),
+        insert=True,
+    )
+
+    def write() -> None:
+        with db.begin() as session:
+            session.get_one(Row, "a").count += 1
+
+    second = threading.Thread(target=write, name="second")
+    with contextlib.suppress(ZeroDivisionError), db.begin():
+        second.start()
+        second.join(0.3)
+        assert "second" not in asked
+        raise ZeroDivisionError
+    second.join(20)
+    assert asked[-1] == "second"
+    write()
+    with db.read() as session:
+        assert session.get_one(Row, "a").count == 2
 
 
 def test_a_reader_sees_one_moment_and_never_waits(db: Database) -> None:
