@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -63,7 +64,7 @@ class Seals:
     """MACs over rows and over the audit chain.
 
     Keys are replaced while processes run (:mod:`app.keys.resealing`): before something is sealed,
-    the folder is looked at, which costs two calls of ``stat``.
+    the folder is looked at, which costs three calls of ``stat``.
 
     :param home: where the key files are; None for keys that stay as they are.
     """
@@ -71,6 +72,9 @@ class Seals:
     def __init__(self, row_key: bytes, audit_key: bytes, home: Path | None = None) -> None:
         self._rows, self._audits = _Keys.of(row_key), _Keys.of(audit_key)
         self._home = home
+        row, audit = seal_files(home) if home is not None else (Path(), Path())
+        # As text: paths would be put together anew at each look, for five times its cost.
+        self._looked_at = (str(row), str(audit), str(row.parent))
         self._stamp: tuple[int, ...] = ()
 
     @classmethod
@@ -88,10 +92,10 @@ class Seals:
         """Take up keys that were added, replaced or retired since the last look."""
         if self._home is None:
             return
-        row, audit = seal_files(self._home)
-        found = row.stat(), audit.stat(), row.parent.stat()
-        stamp = tuple(number for one in found for number in (one.st_ino, one.st_mtime_ns))
+        found = [os.stat(path) for path in self._looked_at]  # noqa: PTH116
+        stamp = tuple([number for one in found for number in (one.st_ino, one.st_mtime_ns)])
         if stamp != self._stamp:
+            row, audit = seal_files(self._home)
             self._rows, self._audits = _Keys.read(row), _Keys.read(audit)
             self._stamp = stamp
 
