@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -43,6 +45,9 @@ class RunQueue:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._notices: SimpleQueue[tuple[str, int]] = SimpleQueue()
+        self._notifier: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, config: Config) -> RunQueue:
@@ -63,18 +68,21 @@ class RunQueue:
         claim finds the run taken.
         """
         try:
-            queue = Queue(
-                queue_name(environment), connection=self._redis, serializer=JSONSerializer
-            )
-            queue.enqueue_call(
-                JOB,
-                args=(run_id,),
-                timeout=MAX_RUN_SECONDS,
-                result_ttl=0,
-                failure_ttl=FAILURE_TTL,
-                description=f"run {run_id}",
-                job_id=f"run-{run_id}",
-            )
+            # Everything in one round trip, and all of it or nothing.
+            with self._redis.pipeline() as pipe:
+                Queue(
+                    queue_name(environment), connection=self._redis, serializer=JSONSerializer
+                ).enqueue_call(
+                    JOB,
+                    args=(run_id,),
+                    timeout=MAX_RUN_SECONDS,
+                    result_ttl=0,
+                    failure_ttl=FAILURE_TTL,
+                    description=f"run {run_id}",
+                    job_id=f"run-{run_id}",
+                    pipeline=pipe,
+                )
+                pipe.execute()
         except RedisError as error:
             _log.warning("enqueue_failed", extra={"run": run_id, "error": type(error).__name__})
             return False
@@ -97,11 +105,28 @@ class RunQueue:
             return math.nan
 
     def publish(self, run_id: str, seq: int) -> None:
-        """Tell waiting pages that a run has events up to ``seq``; they read the database."""
-        try:
-            self._redis.publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
-        except RedisError as error:
-            _log.warning("publish_failed", extra={"run": run_id, "error": type(error).__name__})
+        """Tell waiting pages that a run has events up to ``seq``; they read the database.
+
+        A thread tells them: a worker's request doesn't wait for it.
+        """
+        self._notices.put((run_id, seq))
+        if self._notifier is None:
+            with self._lock:
+                if self._notifier is None:
+                    self._notifier = threading.Thread(
+                        target=self._notify, name="notices", daemon=True
+                    )
+                    self._notifier.start()
+
+    def _notify(self) -> None:
+        while True:
+            run_id, seq = self._notices.get()
+            try:
+                self._redis.publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
+            except RedisError as error:
+                _log.warning(
+                    "publish_failed", extra={"run": run_id, "error": type(error).__name__}
+                )
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[str, float], None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -103,6 +104,29 @@ def test_notices_carry_ids_alone(queue: RunQueue, redis: Redis) -> None:
     message = listener.get_message(timeout=5)
     assert message["data"] == b'{"run": "some-run", "seq": 7}'
     listener.close()
+
+
+def test_a_notice_holds_nobody_up() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.answer = threading.Event()
+            self.told: list[str] = []
+
+        def publish(self, _channel: str, notice: str) -> None:
+            assert self.answer.wait(20)
+            self.told.append(json.loads(notice)["run"])
+
+    slow: Any = Slow()
+    queue = RunQueue(slow)
+    for run in ("one", "two", "three"):
+        queue.publish(run, 1)
+    assert not slow.told
+    slow.answer.set()
+    until = time.monotonic() + 20
+    while len(slow.told) < 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert slow.told == ["one", "two", "three"]
 
 
 def test_a_queue_that_is_away_is_no_error(workshop: Workshop) -> None:
