@@ -9,18 +9,21 @@ import json
 import shlex
 import sys
 import urllib.parse
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.masking import MASK, WITHHELD, Masker, mask_object, mask_stream
+from worker.masking import MASK, WITHHELD, Masker, mask_object, mask_stream, matcher
 from worker.masking.controls import strip_controls
-from worker.masking.matcher import AhoCorasickLiterals, HyperscanLiterals
+from worker.masking.matcher import AhoCorasickLiterals, GrowingLiterals, HyperscanLiterals
 from worker.masking.structures import PLACES_MOST, mask_structure
 
-ENGINES = pytest.mark.parametrize("build", [HyperscanLiterals, AhoCorasickLiterals])
+ENGINES = pytest.mark.parametrize(
+    "build", [HyperscanLiterals, AhoCorasickLiterals, GrowingLiterals]
+)
 CONTROLS = (
     "\x1b[31m", "\u200e", "\x00", "\x9b0m", "\r", "\n", "\x1b", "]", "[", "\x1b]0;t\x07", "\r\n",
     "\x0c", "\x0b", "\x85", "\u202e", "\u2066", "\u2069", "\x07", "\x9c", "\x1b\\", "\x90", "\x1bP",
@@ -98,6 +101,38 @@ def test_values_with_control_characters_of_their_own_are_gone(data: st.DataObjec
     shown = "".join(mask_stream([value], chunks))
     assert core not in shown
     assert core[1:] not in shown
+
+
+def test_the_fastest_engine_is_built_once_there_is_much_to_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built: list[HyperscanLiterals] = []
+
+    def build(patterns: Sequence[bytes]) -> HyperscanLiterals:
+        built.append(HyperscanLiterals(patterns))
+        return built[-1]
+
+    monkeypatch.setattr(matcher, "build_fastest", build)
+    literals = GrowingLiterals([b"CANARY-one", b"CANARY-two"])
+    line = b"a line with CANARY-two in it\n"
+    times = 2 * matcher.PAID // len(line)
+    for _ in range(times):
+        assert literals.find(line) == [(1, 22)]
+    assert not built
+    for _ in range(9):
+        assert literals.find(line) == [(1, 22)]
+    assert len(built) == 1
+    assert literals._engine is built[0]
+
+
+def test_without_the_fastest_engine_the_other_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(patterns: Sequence[bytes]) -> None:
+        raise ImportError("hyperscan")
+
+    monkeypatch.setattr(matcher, "HyperscanLiterals", none)
+    literals = GrowingLiterals([b"CANARY-one"])
+    many = b"CANARY-one " * matcher.PAID
+    assert len(literals.find(many)) == len(literals.find(many)) == matcher.PAID
 
 
 @given(st.data())
