@@ -28,6 +28,9 @@ _DROPPED: Final = (
     "enqueue_at_front_on_retry", "result", "exc_info",
 )
 
+Waiting = Callable[[Callable[[], None]], None]
+"""Waits for the end of what was handed over, and calls its argument in between."""
+
 log = logging.getLogger("tacit.worker")
 
 
@@ -38,7 +41,8 @@ class JobRefused(Exception):
 class RunJob(Job):
     """A job that can only be a run."""
 
-    runner: Callable[[str], None] | None = None
+    wait: Callable[[], None] | None = None
+    """Returns when the run, which was handed over, has ended."""
 
     def restore(self, raw_data: Mapping[Any, Any]) -> Any:
         """Take over what Redis holds, without what would make RQ import or call something."""
@@ -77,10 +81,9 @@ class RunJob(Job):
         return values[0]
 
     def _execute(self) -> None:
-        run = self.run_id()
-        if self.runner is None:
-            raise JobRefused("there is nothing to run it with")
-        self.runner(run)
+        if self.wait is None:
+            raise JobRefused("it wasn't handed over")
+        self.wait()
 
 
 class NoDeathPenalty(BaseDeathPenalty):
@@ -96,8 +99,8 @@ class NoDeathPenalty(BaseDeathPenalty):
 class RunWorker(Worker):
     """RQ's worker, which hands each job's run over and keeps the books.
 
-    :param runner: ``(run id, tick)``: returns when the run's process has ended; calls ``tick`` in
-        between, so that RQ knows the job is alive.
+    :param hand_over: gives a run, by its id, to a process; what it returns waits until that has
+        ended, and calls its argument in between, so that RQ knows the job is alive.
     :param kill: ends the run's process.
     :param stopping: called once, when an end was asked for while a run may be under way.
     """
@@ -108,7 +111,7 @@ class RunWorker(Worker):
     def __init__(
         self,
         queues: list[str],
-        runner: Callable[[str, Callable[[], None]], None],
+        hand_over: Callable[[str], Waiting],
         kill: Callable[[], None],
         stopping: Callable[[], None] = lambda: None,
         **options: Any,
@@ -116,22 +119,50 @@ class RunWorker(Worker):
         super().__init__(
             queues, serializer="json", log_job_description=False, job_class=RunJob, **options
         )
-        self._runner = runner
+        self._hand_over = hand_over
         self._kill = kill
         self._stopping = stopping
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Perform one job in this process; its work happens in the run's own."""
-        execution = self.prepare_execution(job)
+        """Perform one job: its work happens in the run's own process, beside RQ's books."""
+        execution: Execution | None = None
+        waited = False
 
         def tick() -> None:
             with contextlib.suppress(Exception):  # the queue may be away; the lease decides
-                self.maintain_heartbeats(job, execution)
+                if execution is not None:
+                    self.maintain_heartbeats(job, execution)
 
+        def wait() -> None:
+            nonlocal waited
+            waited = True
+            waiting(tick)
+
+        waiting = self._begin(job)
         if isinstance(job, RunJob):
-            job.runner = lambda run: self._runner(run, tick)
-        self.perform_job(job, queue, execution)
+            job.wait = wait
+        try:
+            execution = self.prepare_execution(job)
+            self.perform_job(job, queue, execution)
+        finally:
+            if not waited:  # the queue is away or this worker is to stop, and the run goes on
+                with contextlib.suppress(Exception):
+                    wait()
         self.set_state("idle")
+
+    def _begin(self, job: Job) -> Waiting:
+        """Hand the job's run over; where that fails, waiting for it says why."""
+        try:
+            if not isinstance(job, RunJob):
+                raise JobRefused("it is of another kind")
+            return self._hand_over(job.run_id())
+        except Exception as error:
+            refused = error
+
+        def wait(_tick: Callable[[], None]) -> None:
+            raise refused
+
+        return wait
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds until RQ may take the job for lost; RQ's own timeout of a job doesn't count."""

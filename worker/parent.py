@@ -35,7 +35,7 @@ from worker import confine, messages
 from worker.client import RuntimeClient
 from worker.errors import RuntimeRefused, RuntimeUnreachable
 from worker.horses import Horse, Stable, ZygoteGone
-from worker.jobs import RunWorker
+from worker.jobs import RunWorker, Waiting
 from worker.limits import ProcessLimits
 from worker.machine import Machine
 from worker.settings import keep_alive, own_urls
@@ -120,7 +120,7 @@ class Parent:
                 self._redis_url, health_check_interval=30, **keep_alive(self._redis_url)
             ) as connection:
                 worker = RunWorker(
-                    self._queues, self._perform, self._kill, self._drain, connection=connection,
+                    self._queues, self._hand_over, self._kill, self._drain, connection=connection,
                     name=f"{self._identity.worker_id}-{os.getpid()}-{os.urandom(3).hex()}",
                 )
                 worker.work(logging_level="WARNING", burst=burst)
@@ -146,14 +146,10 @@ class Parent:
                 "The process that makes the runs' processes didn't start; its words are above.",
             ) from None
 
-    def _perform(self, run_id: str, tick: Callable[[], None]) -> None:
-        """Have a fresh process perform a run; returns when it has ended.
-
-        :raises RunLostByChild: it ended before the run did; the server was told.
-        """
+    def _hand_over(self, run_id: str) -> Waiting:
+        """Give a run to a fresh process; what is returned waits until that has ended."""
         horse = self._take()
         self._horse = horse
-        signs = Signs()
         try:
             ticket = self._identity.signer.sign(
                 "tacit:claim", {"run": run_id, "pub": horse.public}, now=self._client.now()
@@ -162,15 +158,25 @@ class Parent:
                 messages.send(horse.sock, {
                     "run": run_id, "ticket": ticket, "worker": self._identity.worker_id,
                 })
+        except BaseException:
+            self._let_go(horse, kill=True)
+            raise
+        return lambda tick: self._see_through(run_id, horse, tick)
+
+    def _see_through(self, run_id: str, horse: Horse, tick: Callable[[], None]) -> None:
+        """Look after a run's process until it has ended.
+
+        :raises RunLostByChild: it ended before the run did; the server was told.
+        """
+        signs = Signs()
+        try:
             self._watch(horse, signs, run_id, tick)
             status = self._stable.exit_status(horse)
         except BaseException:
-            horse.kill()
+            self._let_go(horse, kill=True)
             self._report_lost(run_id, signs.claim, STOPPED)
             raise
-        finally:
-            self._horse = None
-            horse.sock.close()
+        self._let_go(horse)
         self._refill()
         if status == 0:
             return
@@ -179,6 +185,12 @@ class Parent:
         # Without a claim that it knew of it has done nothing: its key tells the server which.
         self._report_lost(run_id, signs.claim, reason, "" if signs.claim else horse.public)
         raise RunLostByChild(reason)
+
+    def _let_go(self, horse: Horse, *, kill: bool = False) -> None:
+        if kill:
+            horse.kill()
+        self._horse = None
+        horse.sock.close()
 
     def _take(self) -> Horse:
         try:
