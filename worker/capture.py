@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final, TextIO
@@ -145,25 +145,34 @@ class Lines:
         return MaskedText(text, masks)
 
 
-class _Descriptor:
-    """One file descriptor led through a pipe, a reader thread and the masker."""
+class _Channel:
+    """One file descriptor led through a pipe and the masker."""
 
-    def __init__(self, number: int, source: str, level: str, masker: Masker, sink: Sink) -> None:
+    def __init__(self, number: int, source: str, level: str, masker: Masker) -> None:
         self._number = number
         self._source, self._level = source, level
         self._stream = masker.stream()
-        self._sink = sink
-        self.saved = os.dup(number)
-        read, write = os.pipe2(os.O_CLOEXEC)
-        os.dup2(write, number)
-        os.close(write)
-        self._read = read
-        self._wake, self._stop = os.pipe2(os.O_CLOEXEC)
-        self._thread = threading.Thread(target=self._run, name=f"capture-{source}", daemon=True)
-        self._thread.start()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._lines: Lines | None = Lines()
+        self.read, self._write = os.pipe2(os.O_CLOEXEC)
+        self.saved = -1
+        self.sink: Sink = _say_nothing
+
+    def take(self, sink: Sink) -> None:
+        """Lead what is written to the descriptor to ``sink`` from now on."""
+        self.sink = sink
+        self.saved = os.dup(self._number)
+        os.dup2(self._write, self._number)
+        self.close()
+
+    def close(self) -> None:
+        """Close this end of the pipe."""
+        if self._write >= 0:
+            os.close(self._write)
+            self._write = -1
 
     def restore(self, *, silent: bool) -> None:
-        """Hand over what is still in the pipe, and put the old descriptor or nothing in place."""
+        """Put the old descriptor or nothing in place."""
         if silent:
             nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
             os.dup2(nothing, self._number)
@@ -171,7 +180,46 @@ class _Descriptor:
         else:
             os.dup2(self.saved, self._number)
         os.close(self.saved)
-        # Child processes may keep the pipe open for longer than anybody wants to wait.
+
+    def receive(self) -> bool:
+        """Hand over what has come; says whether there can be more."""
+        data = os.read(self.read, 65_536)
+        if self._lines is not None:
+            try:
+                text = self._stream.feed(self._decoder.decode(data, not data))
+                self._hand_over(self._lines.feed(text))
+            except Exception:
+                # Out of memory, say. Whoever prints would hang without a reader; but what
+                # comes now may be the rest of a value that began in what was lost.
+                self._lines = None
+                self._hand_over([MaskedText(WITHHELD)])
+        return bool(data)
+
+    def finish(self) -> None:
+        """Hand over the rest."""
+        if self._lines is not None:
+            self._hand_over(self._lines.feed(self._stream.close()) + self._lines.close())
+        os.close(self.read)
+
+    def _hand_over(self, lines: list[MaskedText]) -> None:
+        for line in lines:
+            if line.text:
+                with contextlib.suppress(Exception):
+                    self.sink(self._source, self._level, line, None)
+
+
+class _Reader:
+    """The thread that reads what the channels bring."""
+
+    def __init__(self, channels: Sequence[_Channel]) -> None:
+        self._channels = channels
+        self._wake, self._stop = os.pipe2(os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when all is read that was written, or when that takes too long."""
+        # Child processes may keep a pipe open for longer than anybody wants to wait.
         self._thread.join(DRAIN_SECONDS)
         os.close(self._stop)
         self._thread.join(DRAIN_SECONDS)
@@ -179,33 +227,17 @@ class _Descriptor:
     def _run(self) -> None:
         import select
 
-        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-        lines: Lines | None = Lines()
-        while True:
-            ready, _, _ = select.select([self._read, self._wake], [], [])
-            if self._read not in ready:
+        reading = {channel.read: channel for channel in self._channels}
+        while reading:
+            ready, _, _ = select.select([*reading, self._wake], [], [])
+            if ready == [self._wake]:
                 break
-            data = os.read(self._read, 65_536)
-            if lines is not None:
-                try:
-                    self._hand_over(lines.feed(self._stream.feed(decoder.decode(data, not data))))
-                except Exception:
-                    # Out of memory, say. Whoever prints would hang without a reader; but what
-                    # comes now may be the rest of a value that began in what was lost.
-                    lines = None
-                    self._hand_over([MaskedText(WITHHELD)])
-            if not data:
-                break
-        if lines is not None:
-            self._hand_over(lines.feed(self._stream.close()) + lines.close())
-        os.close(self._read)
+            for descriptor in ready:
+                if descriptor != self._wake and not reading[descriptor].receive():
+                    del reading[descriptor]
+        for channel in self._channels:
+            channel.finish()
         os.close(self._wake)
-
-    def _hand_over(self, lines: list[MaskedText]) -> None:
-        for line in lines:
-            if line.text:
-                with contextlib.suppress(Exception):
-                    self._sink(self._source, self._level, line, None)
 
 
 class Capture:
@@ -214,24 +246,39 @@ class Capture:
     :param level: the lowest level of log records that are kept.
     """
 
-    def __init__(self, masker: Masker, sink: Sink, *, level: int = logging.INFO) -> None:
+    def __init__(self, masker: Masker, *, level: int = logging.INFO) -> None:
         self._masker = masker
-        self._sink = sink
         self._level = level
-        self._descriptors: list[_Descriptor] = []
+        self._channels: list[_Channel] = []
+        self._reader: _Reader | None = None
         self._undo: list[Callable[[], Any]] = []
         self._old_streams: list[TextIO] = []  # libraries may have kept them
 
-    def start(self) -> None:
-        """Take over."""
-        _flush(sys.stdout, sys.stderr)
-        self._descriptors = [
-            _Descriptor(1, "stdout", "info", self._masker, self._sink),
-            _Descriptor(2, "stderr", "warning", self._masker, self._sink),
+    def prepare(self) -> None:
+        """Make ready what takes its time; nothing is taken over yet."""
+        if self._reader is not None:
+            return
+        self._channels = [
+            _Channel(1, "stdout", "info", self._masker),
+            _Channel(2, "stderr", "warning", self._masker),
         ]
+        self._reader = _Reader(self._channels)
+
+    def discard(self) -> None:
+        """Undo :meth:`prepare`, where there is nothing to capture after all."""
+        for channel in self._channels:
+            channel.close()
+        self._end_reader()
+
+    def start(self, sink: Sink) -> None:
+        """Take over."""
+        self.prepare()
+        _flush(sys.stdout, sys.stderr)
+        for channel in self._channels:
+            channel.take(sink)
         self._replace_streams()
-        self._replace_logging()
-        self._replace_hooks()
+        self._replace_logging(sink)
+        self._replace_hooks(sink)
 
     def stop(self, *, silent: bool = False) -> None:
         """Hand over what was still on its way, and give everything back.
@@ -249,10 +296,15 @@ class Capture:
             for undo in reversed(self._undo):
                 undo()
         self._undo.clear()
-        for descriptor in self._descriptors:
-            descriptor.restore(silent=silent)
-        self._descriptors.clear()
+        for channel in self._channels:
+            channel.restore(silent=silent)
+        self._end_reader()
         self._old_streams.clear()
+
+    def _end_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.stop()
+        self._channels, self._reader = [], None
 
     def _replace_streams(self) -> None:
         """Python's own streams, whatever they were, write to the captured descriptors."""
@@ -265,10 +317,10 @@ class Capture:
             ))
             self._undo.append(lambda name=name, old=old: setattr(sys, name, old))  # type: ignore[misc]
 
-    def _replace_logging(self) -> None:
+    def _replace_logging(self, sink: Sink) -> None:
         root = logging.getLogger()
         handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
-        handler = MaskingHandler(self._masker, self._sink)
+        handler = MaskingHandler(self._masker, sink)
         root.handlers[:] = [handler]
         root.setLevel(self._level)
         logging.raiseExceptions = False
@@ -282,17 +334,22 @@ class Capture:
 
         self._undo.append(undo)
 
-    def _replace_hooks(self) -> None:
+    def _replace_hooks(self, sink: Sink) -> None:
         old = sys.excepthook, threading.excepthook, sys.unraisablehook
+
+        def tell(source: str, error: BaseException | None) -> None:
+            if error is not None and not isinstance(error, SystemExit):
+                text = describe_exception(self._masker, error)
+                sink(source, "error", text, current_node.get())
 
         def uncaught(
             _kind: type[BaseException], error: BaseException, _where: TracebackType | None
         ) -> None:
-            self._tell("python", error)
+            tell("python", error)
 
         sys.excepthook = uncaught
-        threading.excepthook = lambda args: self._tell("thread", args.exc_value)
-        sys.unraisablehook = lambda args: self._tell("python", args.exc_value)
+        threading.excepthook = lambda args: tell("thread", args.exc_value)
+        sys.unraisablehook = lambda args: tell("python", args.exc_value)
 
         def undo() -> None:
             sys.excepthook, threading.excepthook, sys.unraisablehook = old
@@ -301,15 +358,10 @@ class Capture:
         # It writes names of functions and files only, and it writes when this process dies: what
         # it put into the pipe, nobody would read any more. So it goes where stderr went before.
         was_on = faulthandler.is_enabled()
-        faulthandler.enable(file=self._descriptors[1].saved, all_threads=True)
+        faulthandler.enable(file=self._channels[1].saved, all_threads=True)
         self._undo.append(
             (lambda: faulthandler.enable(file=2)) if was_on else faulthandler.disable
         )
-
-    def _tell(self, source: str, error: BaseException | None) -> None:
-        if error is not None and not isinstance(error, SystemExit):
-            text = describe_exception(self._masker, error)
-            self._sink(source, "error", text, current_node.get())
 
 
 _HOOKS = ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook"))

@@ -83,6 +83,7 @@ class RuntimeClient:
         body: Mapping[str, Any] | None = None,
         patience: float = 0.0,
         repeat: bool = True,
+        meanwhile: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """Send one request and return the answer's JSON object.
 
@@ -90,6 +91,7 @@ class RuntimeClient:
         :param patience: seconds to go on trying when the server can't be reached or is busy.
         :param repeat: False for a call that must not arrive twice: then it is tried again only
             where it can't have arrived.
+        :param meanwhile: called while the server answers, at each attempt; must not raise.
         :raises RuntimeRefused: the server said no.
         :raises RuntimeUnreachable: no usable answer came.
         """
@@ -99,7 +101,9 @@ class RuntimeClient:
         pause = FIRST_PAUSE
         while True:
             try:
-                return self._once(method, path, token() if callable(token) else token, data)
+                return self._once(
+                    method, path, token() if callable(token) else token, data, meanwhile
+                )
             except RuntimeRefused as error:
                 if error.status not in _AGAIN or time.monotonic() + pause > give_up:
                     raise
@@ -141,7 +145,8 @@ class RuntimeClient:
         self._idle = []
 
     def _once(
-        self, method: str, path: str, token: str | None, data: bytes | None
+        self, method: str, path: str, token: str | None, data: bytes | None,
+        meanwhile: Callable[[], None] | None,
     ) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
         if data is not None:
@@ -151,6 +156,8 @@ class RuntimeClient:
         connection = self._take()
         try:
             connection.request(method, self._base + path, body=data, headers=headers)
+            if meanwhile is not None:
+                meanwhile()
             answer = connection.getresponse()
             content = answer.read(ANSWER_LIMIT + 1)
             status, closing = answer.status, answer.will_close

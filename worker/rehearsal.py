@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -25,9 +25,9 @@ TIMES: Final = 20
 SECONDS: Final = 2.0
 """How long one rehearsal may take; nothing waits on a machine that can't answer itself."""
 
-_ANSWER: Final = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
-    b"Connection: close\r\n\r\nok"
+_HEAD: Final = (
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n"
+    "Connection: close\r\n\r\n"
 )
 _NODES: Final = (("fetch", "secret.fetch"), ("call", "http.request"), ("log", "output.log"))
 _WIRES: Final = (("fetch", "value", "call", "bearer_token"), ("call", "body", "log", "message"))
@@ -73,9 +73,19 @@ class _Server:
 
     def learn_time(self, unix: object) -> None: ...
 
-    def call(self, _method: str, path: str, *, token: Any = None, **_more: Any) -> dict[str, Any]:
+    def call(
+        self,
+        _method: str,
+        path: str,
+        *,
+        token: Any = None,
+        meanwhile: Callable[[], None] | None = None,
+        **_more: Any,
+    ) -> dict[str, Any]:
         if callable(token):
             token()
+        if meanwhile is not None:
+            meanwhile()
         if path.endswith("/claims"):
             return self._plan()
         if "/value?" in path:
@@ -120,8 +130,8 @@ def _answer(listener: socket.socket) -> None:
             return
         with connection, contextlib.suppress(OSError):
             connection.settimeout(SECONDS / 10)
-            connection.recv(65_536)
-            connection.sendall(_ANSWER)
+            told = connection.recv(65_536)  # and told back, the value in it: so it is masked
+            connection.sendall(_HEAD.format(len(told)).encode() + told)
 
 
 def _hear(_news: Mapping[str, Any]) -> None: ...

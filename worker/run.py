@@ -80,6 +80,7 @@ class Run:
     """One claimed run.
 
     :param plan: the answer to the claim.
+    :param capture: over ``masker``, not started yet.
     :param abandon: ends the process at once, when the run is somebody else's.
     :param notify: tells the parent what it needs to look after this process.
     """
@@ -90,8 +91,10 @@ class Run:
         signer: Signer,
         run_id: str,
         plan: Mapping[str, Any],
+        masker: Masker,
+        capture: Capture,
         abandon: Callable[[], None],
-        notify: Callable[[Mapping[str, Any]], None] = lambda _news: None,
+        notify: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._around = surroundings
         self._client = surroundings.client
@@ -107,7 +110,7 @@ class Run:
         self._cancellation = RunCancellation(
             None if deadline is None else time.monotonic() + deadline - self._client.now()
         )
-        self._masker = Masker()
+        self._masker, self._capture = masker, capture
         self._telemetry = Telemetry(
             self._client, run_id, self._run_token, self._masker,
             first=int(plan.get("next_seq", 1)), limits=Limits.of(plan.get("limits") or {}),
@@ -126,8 +129,7 @@ class Run:
         """
         self._telemetry.start()
         on_cpu_limit(self._stop_at_limit)
-        capture = Capture(self._masker, self._captured, level=self._around.log_level)
-        capture.start()
+        self._capture.start(self._captured)
         try:
             outcome = self._execute()
         except BaseException as error:  # a mistake of Tacit's own; the run must not hang on it
@@ -144,7 +146,7 @@ class Run:
             if self._around.alone:
                 use_reserve()
                 offspring.end()  # nor can any of it hold up what is still to be read
-            capture.stop(silent=self._around.alone)
+            self._capture.stop(silent=self._around.alone)
         if self._cancellation.cancelled:
             self._notify({"finishing": True})  # from here on the parent leaves it its time
         if outcome.state == "rejected":
@@ -226,6 +228,9 @@ class Run:
                 self._token_until = now + LIFETIME / 2
             return self._token
 
+    def _sign_ahead(self) -> None:
+        self._run_token()
+
     def _tell_access(self, access: Mapping[str, Any]) -> None:
         self._client.call(
             "POST", f"/runtime/v1/runs/{self._run_id}/accesses", token=self._run_token,
@@ -243,7 +248,8 @@ class Run:
 
         path = f"/api/v1/secrets/{urllib.parse.quote(grant.secret_id, safe='')}/value"
         answer = self._client.call(
-            "GET", f"{path}?version={grant.version}", token=token, patience=VALUE_PATIENCE
+            "GET", f"{path}?version={grant.version}", token=token, patience=VALUE_PATIENCE,
+            meanwhile=self._sign_ahead,
         )
         return str(answer["value"])
 
@@ -273,20 +279,25 @@ def perform(
     :param notify: tells the parent what it needs to look after this process.
     """
     client = surroundings.client
-    plan = client.call(
-        "POST", "/runtime/v1/claims", token=assignment.ticket, body={},
-        patience=CLAIM_PATIENCE, repeat=False,
-    )
-    client.learn_time(plan.get("unix"))
-    if plan.get("state") != "running":
-        return str(plan.get("state"))
-    notify({"claimed": plan["claim"], "deadline": plan.get("deadline_unix")})
-    signer.key_id, signer.worker_id = str(plan["kid"]), assignment.worker_id
+    masker = Masker()
+    capture = Capture(masker, level=surroundings.log_level)
     try:
-        return Run(surroundings, signer, assignment.run_id, plan, abandon, notify).work()
+        plan = client.call(
+            "POST", "/runtime/v1/claims", token=assignment.ticket, body={},
+            patience=CLAIM_PATIENCE, repeat=False, meanwhile=capture.prepare,
+        )
+        client.learn_time(plan.get("unix"))
+        if plan.get("state") != "running":
+            return str(plan.get("state"))
+        notify({"claimed": plan["claim"], "deadline": plan.get("deadline_unix")})
+        signer.key_id, signer.worker_id = str(plan["kid"]), assignment.worker_id
+        return Run(
+            surroundings, signer, assignment.run_id, plan, masker, capture, abandon, notify
+        ).work()
     except RunLost:
         return "gone"
     finally:
+        capture.discard()
         _empty(surroundings.scratch)
 
 

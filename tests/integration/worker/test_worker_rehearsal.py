@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import socket
 import sys
 import threading
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -35,6 +36,24 @@ def test_it_succeeds_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert rehearse(tmp_path, 3) == ["succeeded"] * 3
     assert _state() == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_value_is_told_back_and_masked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that runs don't go this way for the first time when it matters."""
+    sent: list[Any] = []
+    answer = rehearsal._Server.call
+
+    def overheard(*asked: Any, **more: Any) -> dict[str, Any]:
+        sent.append(more.get("body"))
+        return answer(*asked, **more)
+
+    monkeypatch.setattr(rehearsal._Server, "call", overheard)
+    assert rehearse(tmp_path, 1) == ["succeeded"]
+    told = json.dumps(sent)
+    assert "Bearer ***" in told
+    assert "a rehearsal of the masker" not in told
 
 
 def test_one_that_fails_leaves_no_thread(

@@ -30,8 +30,8 @@ out = os.fdopen(os.dup(1), "w")
 seen = []
 def sink(source, level, text, node):
     seen.append([source, level, text.text, [m.to_json() for m in text.masks], node])
-capture = Capture(masker, sink, level=logging.DEBUG)
-capture.start()
+capture = Capture(masker, level=logging.DEBUG)
+capture.start(sink)
 {body}
 capture.stop()
 out.write(json.dumps(seen))
@@ -124,7 +124,7 @@ def test_what_a_library_kept_of_the_old_streams_is_not_printed_afterwards() -> N
     found = captured("""
     capture.stop()
     kept = sys.stdout  # not a terminal: it holds what it is given until it is flushed
-    capture = Capture(masker, sink); capture.start()
+    capture = Capture(masker); capture.start(sink)
     kept.write("kept " + CANARY)
     capture.stop()
     kept.flush()
@@ -201,7 +201,7 @@ def test_everything_is_given_back() -> None:
     capture.stop()
     print("after", file=sys.stderr)
     logging.getLogger().warning("after")
-    capture = Capture(masker, sink); capture.start()
+    capture = Capture(masker); capture.start(sink)
     print("again")
     """)
     assert [entry[2] for entry in found] == ["again"]
@@ -267,13 +267,31 @@ def test_a_reader_that_stumbles_reads_on_and_withholds_the_rest() -> None:
     found = captured("""
         def short_of_memory(_text):
             raise MemoryError
-        capture._descriptors[0]._stream.feed = short_of_memory
+        capture._channels[0]._stream.feed = short_of_memory
         os.write(1, CANARY[:9].encode())
         while not seen:
             time.sleep(0.01)
-        del capture._descriptors[0]._stream.feed
+        del capture._channels[0]._stream.feed
         os.write(1, CANARY[9:].encode() + b"\\n")
         for number in range(20_000):
             os.write(1, b"line %d %s\\n" % (number, CANARY.encode()))
     """)
     assert [line[:3] for line in found] == [["stdout", "info", "<withheld: masking failed>"]]
+
+
+def test_what_was_made_ready_and_is_not_needed_leaves_nothing() -> None:
+    found = captured("""
+    capture.stop()
+    def held():
+        return len(os.listdir("/proc/self/fd")), threading.active_count(), os.fstat(1), sys.stdout
+    before = held()
+    other = Capture(masker)
+    other.prepare()
+    other.prepare()
+    assert held()[1] == before[1] + 1
+    os.write(2, b"nothing is taken over yet")
+    other.discard()
+    assert held() == before
+    seen.append(["", "", "the same as before"])
+    """)
+    assert [entry[2] for entry in found] == ["the same as before"]

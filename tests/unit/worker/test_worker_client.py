@@ -66,6 +66,25 @@ def test_a_connection_is_opened_ahead_of_need(
     client.close()
 
 
+def test_something_is_done_while_the_server_answers(
+    standin: RuntimeStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = RuntimeClient(standin.url, standin.ca)
+    client.open()
+    connection = client._idle[0]
+    order: list[str] = []
+
+    def noted(name: str) -> None:
+        real = getattr(connection, name)
+        monkeypatch.setattr(connection, name, lambda *a, **k: order.append(name) or real(*a, **k))
+
+    noted("request")
+    noted("getresponse")
+    client.call("GET", "/ping", meanwhile=lambda: order.append("meanwhile"))
+    assert order == ["request", "meanwhile", "getresponse"]
+    client.close()
+
+
 def test_threads_share_the_client(standin: RuntimeStandin) -> None:
     client = RuntimeClient(standin.url, standin.ca)
     answers: list[Any] = []
