@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.config import Config
+from app.factory import open_services
+from app.http.services import Services
 from bench import footprint
 
 IDLE_SECONDS = 5
@@ -62,6 +65,16 @@ class Installation:
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {content.decode()}")
         return dict(json.loads(content)) if content else {}
+
+    @contextmanager
+    def services(self) -> Iterator[Services]:
+        """Open its database and queue in this process, as the server's processes do."""
+        environ = {"TACIT_HOME": str(self.home), "TACIT_REDIS_URL": self.running["redis_url"]}
+        services = open_services(Config.load(environ), with_vault=False)
+        try:
+            yield services
+        finally:
+            services.close()
 
 
 @contextmanager

@@ -6,11 +6,15 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
+from app.accounts.service import actor_for_token
+from app.http.services import Services
+from app.runs.service import start_run
 from bench import bare
 from bench.figures import percentile
 from bench.installation import Installation, helper
@@ -33,51 +37,85 @@ class Latency:
 
 def measure(
     installation: Installation, flow: str, echo_port: int, count: int
-) -> tuple[Latency, Latency]:
-    """Run both sides ``count`` times, taking turns so that noise hits both alike.
+) -> tuple[Latency, Latency, Latency]:
+    """Run all sides ``count`` times, taking turns so that noise hits them alike.
 
-    Neither rests for long in between: on a machine that slept, the bare job takes twice its time,
+    None rests for long in between: on a machine that slept, the bare job takes twice its time,
     and a run a fifth more.
 
-    Returns the flow's latencies, then the bare job's. The flow's begin is the run's ``created_at``
-    (written just before it is enqueued) and its end ``finished_at``, when its last event and its
-    state are in the database. The bare job's are RQ's ``enqueued_at`` and ``ended_at``.
+    Returns three latencies. First the flow's from the moment that its job is put into the queue,
+    by this process, as it puts in the bare job, to its ``finished_at``, when its last event and
+    its state are in the database. Then the flow's as the API is asked for it, from the run's
+    ``created_at``: the row, its audit and their commit are in it. Then the bare job's, from RQ's
+    ``enqueued_at`` to its ``ended_at``.
     """
-    flows, jobs, parts = [], [], []
-    with helper("bench.bare", installation.running["redis_url"]):
+    flows, asked, jobs, parts = [], [], [], []
+    with helper("bench.bare", installation.running["redis_url"]), installation.services() as here:
         queue = bare.queue(installation.running["redis_url"])
         arguments = {"port": echo_port, **bare.seal(secrets.token_urlsafe(24))}
         for turn in range(WARM_UP + count):
-            run = run_once(installation, flow)
+            took, steps = _run_here(here, installation, flow)
             job = _run_job(queue, arguments)
+            run = run_once(installation, flow)
             if turn >= WARM_UP:
-                flows.append(run["milliseconds"])
-                parts.append(_steps(installation, run))
+                flows.append(took)
+                parts.append(steps)
                 jobs.append(job)
+                asked.append(run["milliseconds"])
     steps = {name: median(part[name] for part in parts) for name in parts[0]}
-    return Latency(flows, steps), Latency(jobs)
+    return Latency(flows, steps), Latency(asked), Latency(jobs)
 
 
-def _steps(installation: Installation, run: dict[str, Any]) -> dict[str, float]:
-    """Take a run's time apart: its row's times are the server's, those of nodes the worker's."""
-    with sqlite3.connect(installation.home / "tacit.db") as connection:
+def _run_here(
+    services: Services, installation: Installation, flow: str
+) -> tuple[float, dict[str, float]]:
+    """Start a run and enqueue it here; return its milliseconds, whole and by step."""
+    with services.db.begin() as session:
+        actor = actor_for_token(session, installation.token)
+        run = start_run(session, actor, flow)
+    enqueued = datetime.now(UTC)
+    services.queue.enqueue(run.id)
+    give_up = time.monotonic() + 30
+    with closing(sqlite3.connect(installation.home / "tacit.db")) as connection:
+        while True:
+            state, started, ended = connection.execute(
+                "select state, started_at, finished_at from runs where id = ?", [run.id]
+            ).fetchone()
+            if ended is not None:
+                break
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"run {run.id} is still {state} after 30 s")
+            time.sleep(0.05)
         nodes = {
-            name: (_time(began), _time(ended))
-            for name, began, ended in connection.execute(
-                "select node, started_at, finished_at from run_nodes where run_id = ?", [run["id"]]
+            name: (_time(began), _time(over))
+            for name, began, over in connection.execute(
+                "select node, started_at, finished_at from run_nodes where run_id = ?", [run.id]
             )
         }
-    created, started = _time(run["created_at"]), _time(run["started_at"])
+    if state != "succeeded":
+        raise RuntimeError(f"run {run.id} ended as {state}")
+    return _milliseconds(enqueued, _time(ended)), _steps(
+        enqueued, _time(started), _time(ended), nodes
+    )
+
+
+def _steps(
+    enqueued: datetime,
+    started: datetime,
+    finished: datetime,
+    nodes: Mapping[str, tuple[datetime, datetime]],
+) -> dict[str, float]:
+    """Take a run's time apart: its row's times are the server's, those of nodes the worker's."""
     begun, ended = min(nodes.values())[0], max(end for _, end in nodes.values())
     steps = {
-        "enqueue, pick-up, claim": _milliseconds(created, started),
+        "enqueue, pick-up, claim": _milliseconds(enqueued, started),
         "check, plan, first node": _milliseconds(started, begun),
         "value (fetch)": _milliseconds(*nodes["fetch"]),
         "HTTP (call)": _milliseconds(*nodes["call"]),
         "log": _milliseconds(*nodes["log"]),
-        "last events, finish": _milliseconds(ended, _time(run["finished_at"])),
+        "last events, finish": _milliseconds(ended, finished),
     }
-    between = run["milliseconds"] - sum(steps.values())
+    between = _milliseconds(enqueued, finished) - sum(steps.values())
     return {**steps, "between nodes": between}
 
 
@@ -109,7 +147,7 @@ def make_flow(installation: Installation, echo_port: int) -> str:
 
 
 def run_once(installation: Installation, flow: str) -> dict[str, Any]:
-    """Run a flow; return the run, with ``milliseconds`` from enqueue to finished.
+    """Ask the API to run a flow; return the run, with ``milliseconds`` from accepted to finished.
 
     :raises RuntimeError: it didn't succeed.
     """

@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.accounts.service import actor_for_token
-from app.config import Config
-from app.factory import open_services
 from app.http.services import Services
 from app.runs.service import start_run
 from bench import bare
@@ -47,7 +45,7 @@ def measure(
             job.refresh()
         ended = max(job.ended_at for job in jobs if job.ended_at is not None)
         jobs_rate = count / (ended - began).total_seconds()
-    with _second_worker(installation), _services(installation) as services:
+    with _second_worker(installation), installation.services() as services:
         _burst(services, installation, flow, 10)
         return _burst(services, installation, flow, count), jobs_rate
 
@@ -66,17 +64,6 @@ def _burst(services: Services, installation: Installation, flow: str, count: int
             time.sleep(0.05)
         ended = connection.execute(_ENDED, [ids[0], ids[-1]]).fetchone()[0]
     return count / (datetime.fromisoformat(ended).replace(tzinfo=UTC) - began).total_seconds()
-
-
-@contextmanager
-def _services(installation: Installation) -> Iterator[Services]:
-    environ = {"TACIT_HOME": str(installation.home),
-               "TACIT_REDIS_URL": installation.running["redis_url"]}
-    services = open_services(Config.load(environ), with_vault=False)
-    try:
-        yield services
-    finally:
-        services.close()
 
 
 @contextmanager
