@@ -117,52 +117,59 @@ class RunWorker(Worker):
         **options: Any,
     ) -> None:
         super().__init__(
-            queues, serializer="json", log_job_description=False, job_class=RunJob, **options
+            queues, serializer="json", log_job_description=False, job_class=RunJob,
+            queue_class=_announcing(self._begin), **options,
         )
         self._hand_over = hand_over
         self._kill = kill
         self._stopping = stopping
+        self._under_way: Waiting | None = None
+
+    def work(self, *arguments: Any, **named: Any) -> bool:
+        """Work until told to stop; a run that was begun is seen through, whatever ends this."""
+        try:
+            return super().work(*arguments, **named)
+        finally:
+            self._see_off()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Perform one job: its work happens in the run's own process, beside RQ's books."""
         execution: Execution | None = None
-        waited = False
 
         def tick() -> None:
             with contextlib.suppress(Exception):  # the queue may be away; the lease decides
                 if execution is not None:
                     self.maintain_heartbeats(job, execution)
 
-        def wait() -> None:
-            nonlocal waited
-            waited = True
-            waiting(tick)
-
-        waiting = self._begin(job)
         if isinstance(job, RunJob):
-            job.wait = wait
+            job.wait = lambda: self._see_through(tick)
         try:
             execution = self.prepare_execution(job)
             self.perform_job(job, queue, execution)
         finally:
-            if not waited:  # the queue is away or this worker is to stop, and the run goes on
-                with contextlib.suppress(Exception):
-                    wait()
+            self._see_off()
         self.set_state("idle")
 
-    def _begin(self, job: Job) -> Waiting:
+    def _begin(self, job: Job) -> None:
         """Hand the job's run over; where that fails, waiting for it says why."""
         try:
             if not isinstance(job, RunJob):
                 raise JobRefused("it is of another kind")
-            return self._hand_over(job.run_id())
+            self._under_way = self._hand_over(job.run_id())
         except Exception as error:
-            refused = error
+            self._under_way = _raising(error)
 
-        def wait(_tick: Callable[[], None]) -> None:
-            raise refused
+    def _see_through(self, tick: Callable[[], None]) -> None:
+        waiting, self._under_way = self._under_way, None
+        if waiting is None:
+            raise JobRefused("it wasn't handed over")
+        waiting(tick)
 
-        return wait
+    def _see_off(self) -> None:
+        """Wait for a run that RQ doesn't wait for: the queue is away, or this worker is to stop."""
+        if self._under_way is not None:
+            with contextlib.suppress(Exception):
+                self._see_through(lambda: None)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds until RQ may take the job for lost; RQ's own timeout of a job doesn't count."""
@@ -212,6 +219,28 @@ class RunWorker(Worker):
 
     def _enqueue_dependents_safely(self, queue: Queue, job: Job) -> None:
         """Start nothing: this worker's jobs have no dependents."""
+
+
+def _announcing(begin: Callable[[Job], None]) -> type[Queue]:
+    """Return RQ's queue, which tells of a job as soon as it has one: its worker has the queue's
+    server told of itself first, and then of the job."""
+
+    class Announcing(Queue):
+        @classmethod
+        def dequeue_any(cls, *arguments: Any, **named: Any) -> Any:
+            found = super().dequeue_any(*arguments, **named)
+            if found is not None:
+                begin(found[0])
+            return found
+
+    return Announcing
+
+
+def _raising(error: Exception) -> Waiting:
+    def wait(_tick: Callable[[], None]) -> None:
+        raise error
+
+    return wait
 
 
 def _kind(exc_info: Any) -> str:

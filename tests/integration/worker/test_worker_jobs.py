@@ -9,7 +9,6 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as QueueAway
 from rq.executions import Execution
-from rq.queue import Queue
 
 from app.ids import new_id
 from app.runs.queue import RunQueue, queue_name
@@ -50,10 +49,12 @@ class Worker(RunWorker):
 
     def work_on(self, run: str) -> RunJob:
         """Perform the run's job as RQ's loop would; return it."""
-        queue = Queue(queue_name("default"), connection=self.connection, serializer="json",
-                      job_class=RunJob)
-        job = queue.fetch_job(f"run-{run}")
+        found = self.queue_class.dequeue_any(
+            self.queues, None, connection=self.connection, job_class=RunJob, serializer="json")
+        assert found is not None
+        job, queue = found
         assert isinstance(job, RunJob)
+        assert job.id == f"run-{run}"
         self.execute_job(job, queue)
         return job
 
@@ -76,6 +77,21 @@ def test_a_run_whose_books_can_not_be_written_is_seen_through(redis: Redis) -> N
     with pytest.raises(QueueAway):
         worker.work_on(run)
     assert worker.done == [f"handed over {run}", "books", "seen through"]
+
+
+def test_a_run_is_seen_through_when_rq_stops_between_the_two(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, run = Worker(redis), queued(redis)
+
+    def broken(_self: Any, *_more: Any, **_named: Any) -> None:
+        if worker.done:
+            raise QueueAway
+
+    monkeypatch.setattr(RunWorker, "heartbeat", broken)
+    monkeypatch.setattr(RunWorker, "_install_signal_handlers", lambda _self: None)
+    worker.work(logging_level="CRITICAL")
+    assert worker.done == [f"handed over {run}", "seen through"]
 
 
 def test_what_can_not_be_handed_over_fails_its_job(redis: Redis) -> None:
