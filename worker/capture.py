@@ -197,9 +197,12 @@ class _Channel:
 
     def finish(self) -> None:
         """Hand over the rest."""
-        if self._lines is not None:
-            self._hand_over(self._lines.feed(self._stream.close()) + self._lines.close())
         os.close(self.read)
+        if self._lines is not None:
+            try:
+                self._hand_over(self._lines.feed(self._stream.close()) + self._lines.close())
+            except Exception:
+                self._hand_over([MaskedText(WITHHELD)])
 
     def _hand_over(self, lines: list[MaskedText]) -> None:
         for line in lines:

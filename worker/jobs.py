@@ -222,8 +222,8 @@ class RunWorker(Worker):
 
 
 def _announcing(begin: Callable[[Job], None]) -> type[Queue]:
-    """Return RQ's queue, which tells of a job as soon as it has one: its worker has the queue's
-    server told of itself first, and then of the job."""
+    """Return RQ's queue, which announces a job as soon as it has one: RQ's worker sends a sign of
+    life before it returns what it took."""
 
     class Announcing(Queue):
         @classmethod

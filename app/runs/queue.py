@@ -6,14 +6,15 @@ accepted run is never lost with Redis.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
+import queue as queues
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -31,6 +32,7 @@ JOB = "worker.main.execute"
 CHANNEL = "tacit:runs"
 FAILURE_TTL = 3600
 MAX_RUN_SECONDS = 24 * 3600
+NOTICES = 10_000
 
 _log = logging.getLogger("tacit.queue")
 
@@ -45,7 +47,7 @@ class RunQueue:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._notices: SimpleQueue[tuple[str, int]] = SimpleQueue()
+        self._notices: queues.Queue[tuple[str, int]] = queues.Queue(NOTICES)
         self._notifier: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -107,9 +109,11 @@ class RunQueue:
     def publish(self, run_id: str, seq: int) -> None:
         """Tell waiting pages that a run has events up to ``seq``; they read the database.
 
-        A thread tells them: a worker's request doesn't wait for it.
+        A thread tells them: a worker's request doesn't wait for it. What comes while
+        :data:`NOTICES` of them wait, since the queue is away, is left out, as those will be.
         """
-        self._notices.put((run_id, seq))
+        with contextlib.suppress(queues.Full):
+            self._notices.put_nowait((run_id, seq))
         if self._notifier is None:
             with self._lock:
                 if self._notifier is None:
@@ -123,7 +127,7 @@ class RunQueue:
             run_id, seq = self._notices.get()
             try:
                 self._redis.publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
-            except RedisError as error:
+            except Exception as error:  # the thread has to outlive it, whatever it was
                 _log.warning(
                     "publish_failed", extra={"run": run_id, "error": type(error).__name__}
                 )

@@ -106,27 +106,42 @@ def test_notices_carry_ids_alone(queue: RunQueue, redis: Redis) -> None:
     listener.close()
 
 
-def test_a_notice_holds_nobody_up() -> None:
-    class Slow:
-        def __init__(self) -> None:
-            self.answer = threading.Event()
-            self.told: list[str] = []
+class Slow:
+    """A queue's server that answers when it is told to, and the first time with nonsense."""
 
-        def publish(self, _channel: str, notice: str) -> None:
-            assert self.answer.wait(20)
-            self.told.append(json.loads(notice)["run"])
+    def __init__(self) -> None:
+        self.answer = threading.Event()
+        self.told: list[str] = []
 
+    def publish(self, _channel: str, notice: str) -> None:
+        assert self.answer.wait(20)
+        self.told.append(json.loads(notice)["run"])
+        if len(self.told) == 1:
+            raise ValueError("not what a client of Redis expects")
+
+
+@pytest.mark.parametrize(("room", "told"), [(9, ["one", "two", "three", "four"]),
+                                            (2, ["one", "two", "three"])])
+def test_a_notice_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, room: int, told: list[str]
+) -> None:
+    """Neither a slow server nor a full list of notices; what has no room is left out."""
+    monkeypatch.setattr("app.runs.queue.NOTICES", room)
     slow: Any = Slow()
     queue = RunQueue(slow)
-    for run in ("one", "two", "three"):
+    queue.publish("one", 1)
+    until = time.monotonic() + 20
+    while queue._notices.qsize():  # on its way
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    for run in ("two", "three", "four"):
         queue.publish(run, 1)
     assert not slow.told
     slow.answer.set()
-    until = time.monotonic() + 20
-    while len(slow.told) < 3:
+    while len(slow.told) < len(told):
         assert time.monotonic() < until
         time.sleep(0.01)
-    assert slow.told == ["one", "two", "three"]
+    assert slow.told == told
 
 
 def test_a_queue_that_is_away_is_no_error(workshop: Workshop) -> None:

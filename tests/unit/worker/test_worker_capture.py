@@ -295,3 +295,14 @@ def test_what_was_made_ready_and_is_not_needed_leaves_nothing() -> None:
     seen.append(["", "", "the same as before"])
     """)
     assert [entry[2] for entry in found] == ["the same as before"]
+
+
+def test_the_rest_of_a_stream_that_can_not_be_masked_is_withheld() -> None:
+    found = captured("""
+    def short_of_memory():
+        raise MemoryError
+    capture._channels[0]._stream.close = short_of_memory
+    os.write(1, CANARY.encode())
+    os.write(2, b"and stderr as ever")
+    """)
+    assert [entry[2] for entry in found] == ["<withheld: masking failed>", "and stderr as ever"]
