@@ -250,7 +250,7 @@ class Capture:
     """
 
     def __init__(self, masker: Masker, *, level: int = logging.INFO) -> None:
-        self._masker = masker
+        self.masker = masker
         self._level = level
         self._channels: list[_Channel] = []
         self._reader: _Reader | None = None
@@ -262,8 +262,8 @@ class Capture:
         if self._reader is not None:
             return
         self._channels = [
-            _Channel(1, "stdout", "info", self._masker),
-            _Channel(2, "stderr", "warning", self._masker),
+            _Channel(1, "stdout", "info", self.masker),
+            _Channel(2, "stderr", "warning", self.masker),
         ]
         self._reader = _Reader(self._channels)
 
@@ -323,7 +323,7 @@ class Capture:
     def _replace_logging(self, sink: Sink) -> None:
         root = logging.getLogger()
         handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
-        handler = MaskingHandler(self._masker, sink)
+        handler = MaskingHandler(self.masker, sink)
         root.handlers[:] = [handler]
         root.setLevel(self._level)
         logging.raiseExceptions = False
@@ -342,7 +342,7 @@ class Capture:
 
         def tell(source: str, error: BaseException | None) -> None:
             if error is not None and not isinstance(error, SystemExit):
-                text = describe_exception(self._masker, error)
+                text = describe_exception(self.masker, error)
                 sink(source, "error", text, current_node.get())
 
         def uncaught(

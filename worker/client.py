@@ -83,7 +83,7 @@ class RuntimeClient:
         body: Mapping[str, Any] | None = None,
         patience: float = 0.0,
         repeat: bool = True,
-        meanwhile: Callable[[], None] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> dict[str, Any]:
         """Send one request and return the answer's JSON object.
 
@@ -146,7 +146,7 @@ class RuntimeClient:
 
     def _once(
         self, method: str, path: str, token: str | None, data: bytes | None,
-        meanwhile: Callable[[], None] | None,
+        meanwhile: Callable[[], object] | None,
     ) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
         if data is not None:

@@ -159,7 +159,8 @@ class Parent:
                     "run": run_id, "ticket": ticket, "worker": self._identity.worker_id,
                 })
         except BaseException:
-            self._let_go(horse, kill=True)
+            horse.kill()
+            self._let_go(horse)
             raise
         return lambda tick: self._see_through(run_id, horse, tick)
 
@@ -173,7 +174,8 @@ class Parent:
             self._watch(horse, signs, run_id, tick)
             status = self._stable.exit_status(horse)
         except BaseException:
-            self._let_go(horse, kill=True)
+            horse.kill()
+            self._let_go(horse)
             self._report_lost(run_id, signs.claim, STOPPED)
             raise
         self._let_go(horse)
@@ -186,9 +188,7 @@ class Parent:
         self._report_lost(run_id, signs.claim, reason, "" if signs.claim else horse.public)
         raise RunLostByChild(reason)
 
-    def _let_go(self, horse: Horse, *, kill: bool = False) -> None:
-        if kill:
-            horse.kill()
+    def _let_go(self, horse: Horse) -> None:
         self._horse = None
         horse.sock.close()
 

@@ -79,7 +79,7 @@ class _Server:
         path: str,
         *,
         token: Any = None,
-        meanwhile: Callable[[], None] | None = None,
+        meanwhile: Callable[[], object] | None = None,
         **_more: Any,
     ) -> dict[str, Any]:
         if callable(token):

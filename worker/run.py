@@ -80,7 +80,7 @@ class Run:
     """One claimed run.
 
     :param plan: the answer to the claim.
-    :param capture: over ``masker``, not started yet.
+    :param capture: not started yet; its masker is the run's.
     :param abandon: ends the process at once, when the run is somebody else's.
     :param notify: tells the parent what it needs to look after this process.
     """
@@ -91,7 +91,6 @@ class Run:
         signer: Signer,
         run_id: str,
         plan: Mapping[str, Any],
-        masker: Masker,
         capture: Capture,
         abandon: Callable[[], None],
         notify: Callable[[Mapping[str, Any]], None],
@@ -110,7 +109,7 @@ class Run:
         self._cancellation = RunCancellation(
             None if deadline is None else time.monotonic() + deadline - self._client.now()
         )
-        self._masker, self._capture = masker, capture
+        self._masker, self._capture = capture.masker, capture
         self._telemetry = Telemetry(
             self._client, run_id, self._run_token, self._masker,
             first=int(plan.get("next_seq", 1)), limits=Limits.of(plan.get("limits") or {}),
@@ -228,9 +227,6 @@ class Run:
                 self._token_until = now + LIFETIME / 2
             return self._token
 
-    def _sign_ahead(self) -> None:
-        self._run_token()
-
     def _tell_access(self, access: Mapping[str, Any]) -> None:
         self._client.call(
             "POST", f"/runtime/v1/runs/{self._run_id}/accesses", token=self._run_token,
@@ -249,7 +245,7 @@ class Run:
         path = f"/api/v1/secrets/{urllib.parse.quote(grant.secret_id, safe='')}/value"
         answer = self._client.call(
             "GET", f"{path}?version={grant.version}", token=token, patience=VALUE_PATIENCE,
-            meanwhile=self._sign_ahead,
+            meanwhile=self._run_token,  # for what is sent next
         )
         return str(answer["value"])
 
@@ -279,8 +275,7 @@ def perform(
     :param notify: tells the parent what it needs to look after this process.
     """
     client = surroundings.client
-    masker = Masker()
-    capture = Capture(masker, level=surroundings.log_level)
+    capture = Capture(Masker(), level=surroundings.log_level)
     try:
         plan = client.call(
             "POST", "/runtime/v1/claims", token=assignment.ticket, body={},
@@ -291,9 +286,8 @@ def perform(
             return str(plan.get("state"))
         notify({"claimed": plan["claim"], "deadline": plan.get("deadline_unix")})
         signer.key_id, signer.worker_id = str(plan["kid"]), assignment.worker_id
-        return Run(
-            surroundings, signer, assignment.run_id, plan, masker, capture, abandon, notify
-        ).work()
+        run = Run(surroundings, signer, assignment.run_id, plan, capture, abandon, notify)
+        return run.work()
     except RunLost:
         return "gone"
     finally:

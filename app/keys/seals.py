@@ -72,9 +72,11 @@ class Seals:
     def __init__(self, row_key: bytes, audit_key: bytes, home: Path | None = None) -> None:
         self._rows, self._audits = _Keys.of(row_key), _Keys.of(audit_key)
         self._home = home
-        row, audit = seal_files(home) if home is not None else (Path(), Path())
-        # As text: paths would be put together anew at each look, for five times its cost.
-        self._looked_at = (str(row), str(audit), str(row.parent))
+        self._looked_at: list[str] = []
+        if home is not None:
+            row, audit = seal_files(home)
+            # As text: paths would be put together anew at each look, for five times its cost.
+            self._looked_at = [str(row), str(audit), str(row.parent)]
         self._stamp: tuple[int, ...] = ()
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any
 
 from worker.masking import forms
 from worker.masking.controls import strip_characters
-from worker.masking.matcher import Literals, Matcher, Owner, build_literals
+from worker.masking.matcher import GrowingLiterals, Literals, Matcher, Owner
 from worker.masking.stream import WITHHELD, MaskedText, MaskStream, exact
 from worker.masking.structures import MaskedObject, copy_plain, mask_structure
 
@@ -32,7 +32,7 @@ class MaskerFull(Exception):
 class Masker:
     """Values registered by one run, and everything that masks them. Safe to use from threads."""
 
-    def __init__(self, build: Callable[[Sequence[bytes]], Literals] = build_literals) -> None:
+    def __init__(self, build: Callable[[Sequence[bytes]], Literals] = GrowingLiterals) -> None:
         self._build = build
         self._lock = threading.Lock()
         self._anywhere: dict[bytes, Owner] = {}

@@ -140,7 +140,7 @@ class GrowingLiterals:
         self._patterns = patterns
         self._engine: Literals = AhoCorasickLiterals(patterns)
         self._left = min(PAID * len(patterns), PAID_MOST)
-        self._building = threading.Lock()
+        self._building = threading.Lock()  # taken once, by the one that builds
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         if self._left > 0:
@@ -156,11 +156,6 @@ def build_fastest(patterns: Sequence[bytes]) -> Literals | None:
         return HyperscanLiterals(patterns)
     except Exception:  # no wheel, or a processor that it doesn't run on
         return None
-
-
-def build_literals(patterns: Sequence[bytes]) -> Literals:
-    """Build what a run searches with."""
-    return GrowingLiterals(patterns)
 
 
 @cache
@@ -183,7 +178,7 @@ class Matcher:
         self,
         anywhere: Mapping[bytes, Owner],
         words: Mapping[bytes, Owner],
-        build: Callable[[Sequence[bytes]], Literals] = build_literals,
+        build: Callable[[Sequence[bytes]], Literals] = GrowingLiterals,
     ) -> None:
         seeds: dict[bytes, list[tuple[bytes, Owner, bool]]] = {}
         for forms, whole in ((anywhere, False), (words, True)):
