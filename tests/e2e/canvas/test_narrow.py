@@ -59,6 +59,9 @@ def test_at_900_px_one_can_undo_and_a_banner_covers_no_panel(narrow: Canvas) -> 
 
 def test_at_760_px_one_looks_and_runs(narrow: Canvas) -> None:
     narrow.page.set_viewport_size({"width": 740, "height": 800})
+    saved = narrow.page.get_by_test_id("saved")
+    expect(saved).to_be_visible()
+    expect(saved).to_have_text("View only at this width")
     before = narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"]
     narrow.focus()
     narrow.press("f", "n")
@@ -66,12 +69,11 @@ def test_at_760_px_one_looks_and_runs(narrow: Canvas) -> None:
     x, y = narrow.centre(narrow.node("text").locator(".node__name"))
     narrow.drag((x, y), (x + 60, y + 60))
     narrow.press("Delete")
+    narrow.press("Control+z")
+    expect(narrow.said).to_have_text("This canvas is view only.")
     expect(narrow.page.locator("article.node")).to_have_count(5)
     expect(narrow.page.get_by_test_id("run")).to_be_enabled()
     assert narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"] == before
-    saved = narrow.page.get_by_test_id("saved")
-    expect(saved).to_be_visible()
-    expect(saved).to_have_text("View only at this width")
     narrow.page.set_viewport_size({"width": 390, "height": 780})
     run = narrow.page.get_by_test_id("run").bounding_box()
     assert run

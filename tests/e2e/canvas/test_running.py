@@ -55,7 +55,11 @@ def test_a_run_is_watched_changed_since_and_shown_again(
         page.set_viewport_size({"width": width, "height": 900})
         expect(changed).to_be_in_viewport(ratio=1)
         expect(page.locator("[data-run-timeline] .gantt__row").first).to_be_in_viewport()
+    # Up to 760 px one looks only; the page says when it is wide enough again.
+    saved = page.get_by_test_id("saved")
+    expect(saved).to_have_text("View only at this width")
     page.set_viewport_size({"width": 1440, "height": 900})
+    expect(saved).to_contain_text("Saved")
     canvas.press("Control+z")
     expect(changed).to_be_hidden()
 

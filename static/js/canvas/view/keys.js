@@ -87,7 +87,8 @@ export function bindKeys({ editor, view, ground, stage, pointer, acts, quick, me
   }
 
   function step(label, word) {
-    announce(label === null ? "Nothing left to step to." : `${word}: ${label}`);
+    if (editor.readOnly) announce("This canvas is view only.");
+    else announce(label === null ? "Nothing left to step to." : `${word}: ${label}`);
   }
 
   function canvasKey(event) {
