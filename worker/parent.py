@@ -249,7 +249,8 @@ class Parent:
             horse.kill()
 
     def _is_to_stop(self, run_id: str, claim: int | None) -> bool:
-        """Ask the server whether it wants a run stopped; an answer that doesn't come is a no."""
+        """Ask the server whether it wants a run stopped, and renew the run's lease if it doesn't;
+        an answer that doesn't come is a no."""
         body = {**self._report(), "runs": [[run_id, claim]]}
         try:
             answer = self._client.call(

@@ -2,7 +2,8 @@
 
 A run that is cancelled ends itself in order, within two seconds and whatever its nodes do: unless
 its interpreter is held up by a library's code, which no thread of its own can interrupt. Then the
-process has to be killed from outside, and the server told.
+process has to be killed from outside, and the server told. A run that nobody cancelled goes on: who
+asks the server in its place renews its lease, until its time is over.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Signs:
         """Return what the parent has to do now, if anything.
 
         ``ask``: whether the server wants this run stopped, which its process may be too busy to
-        hear.
+        hear; being asked, it renews the lease.
         """
         if self.claim is None or "finishing" in self.news:
             return None

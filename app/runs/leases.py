@@ -206,6 +206,8 @@ def lose_claim(
     if number is None and _never_began(session, run):
         _queue_again(session, run, who, "it never got the answer to its claim")
         return True
+    if not run.cancel_requested and run.deadline is not None and run.deadline < utcnow():
+        return time_out(session, run, who)  # its worker ended the process for that
     return lose(session, run, who, reason)
 
 
@@ -227,12 +229,13 @@ def _never_began(session: Session, run: Run) -> bool:
     return session.scalar(select(RunNode.node).where(RunNode.run_id == run.id).limit(1)) is None
 
 
-def find_unwanted(session: Session, worker: Worker, held: object) -> list[str]:
-    """Return which of the runs that a worker holds it has to stop: cancelled, over their time, or
-    not its own any more.
+def look_after(session: Session, worker: Worker, held: object) -> list[str]:
+    """Renew the leases of runs whose processes are there and can't speak for themselves: a
+    library's code holds up their interpreter.
 
-    :param held: pairs of a run's id and the claim's number, as the worker sent them; what isn't
-        such a list is passed over.
+    :param held: pairs of a run's id and the claim's number, as the worker's parent sent them, who
+        would see it if the process died; what isn't such a list is passed over.
+    :returns: which of them it has to stop: cancelled, over their time, or not its own any more.
     """
     pairs = [pair for pair in held[:100] if _is_claim(pair)] if isinstance(held, list) else []
     unwanted = []
@@ -240,11 +243,16 @@ def find_unwanted(session: Session, worker: Worker, held: object) -> list[str]:
         claim = session.get(RunClaim, (run_id, number))
         if claim is None or claim.worker_id != worker.id:
             continue
-        run = session.get_one(Run, run_id)
+        run = lock_run(session, run_id)
+        if run is None:
+            continue
+        now = utcnow()
         current = run.fence == number and run.state in CLAIMED
-        late = run.deadline is not None and run.deadline + OVERTIME < utcnow()
+        late = run.deadline is not None and run.deadline + OVERTIME < now
         if not current or run.cancel_requested or late:
             unwanted.append(run_id)
+        else:
+            run.lease_expires_at = now + LEASE
     return unwanted
 
 
@@ -385,5 +393,5 @@ def _note_leaks(session: Session, held: Held, events: list[Mapping[str, Any]]) -
 
 
 __all__ = [
-    "LEASE", "Held", "find_unwanted", "finish", "hold_run", "lose", "lose_claim", "renew",
+    "LEASE", "Held", "finish", "hold_run", "look_after", "lose", "lose_claim", "renew",
 ]

@@ -16,7 +16,7 @@ from app.ids import is_id
 from app.keys.tokens import decode_public_key, refusal
 from app.runs.claims import LEASE, Claimed, claim_run
 from app.runs.enrolment import redeem_code
-from app.runs.leases import find_unwanted, lose_claim
+from app.runs.leases import look_after, lose_claim
 from app.runs.queue import queue_name
 from app.runs.workers import describe_worker, mark_seen, verify_worker_token
 from app.runtime.credentials import (
@@ -39,7 +39,7 @@ MAX_REPORT = 16 * 1024
 
 @routes.post("/workers/heartbeat")
 def heartbeat() -> Response:
-    """Note that a worker is there, and tell which of the runs it asks about it has to stop."""
+    """Note that a worker is there; renew what it asks about, and tell what of it has to stop."""
     with refusals_audited() as caller:
         token, kid = read_token()
         body = read_body()
@@ -51,7 +51,7 @@ def heartbeat() -> Response:
             report = dict(body())
             held = report.pop("runs", None)
             mark_seen(session, worker, report)
-            stop = find_unwanted(session, worker, held)
+            stop = look_after(session, worker, held)
     meters().ended.look()
     return jsonify(ok=True, name=worker.name, unix=time.time(), stop=stop)
 

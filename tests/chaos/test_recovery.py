@@ -8,9 +8,11 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
+from app.runs.claims import LEASE
 from tests.support.chaotic import Chaotic, chaotic
 from tests.support.database import raw_database
 from tests.support.hunt import Hunt
@@ -36,6 +38,12 @@ def _arrived(held: Chaotic, key: str, times: int = 1) -> None:
     until(lambda: held.service.arrivals[key] >= times, 40)
 
 
+def _codes(held: Chaotic, key: str) -> list[str]:
+    with held.client() as client:
+        problems = client.get(f"/runs/{held.accepted[key]}").json()["problems"]
+    return [problem["code"] for problem in problems]
+
+
 @pytest.mark.parametrize("victim", ["horses", "zygotes", "workers"])
 def test_a_killed_workers_run_ends_within_15_seconds(
     held: Chaotic, storm: Storm, victim: str
@@ -47,14 +55,47 @@ def test_a_killed_workers_run_ends_within_15_seconds(
     killed = time.monotonic()
     until(lambda: held.state_of(key) == "failed", WITHIN)
     took = time.monotonic() - killed
-    with held.client() as client:
-        problems = client.get(f"/runs/{held.accepted[key]}").json()["problems"]
-    assert [problem["code"] for problem in problems] == ["worker_lost"]
+    assert _codes(held, key) == ["worker_lost"]
     after = held.start()
     held.settle(40)
     assert held.state_of(after) == "succeeded"
     assert held.service.arrivals[key] == 1
     print(f"\n{victim}: the run had ended after {took:.1f} s")
+
+
+@contextmanager
+def _stopped(pids: list[int]) -> Iterator[None]:
+    """Processes that say nothing and are not dead."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_a_run_that_a_library_holds_up_goes_on(held: Chaotic, storm: Storm) -> None:
+    """For longer than a lease lasts; no thread of its process can renew it then."""
+    key = held.start(hold=1)
+    _arrived(held, key)
+    with _stopped(storm.horses()):
+        time.sleep(LEASE.total_seconds() + 3)
+        assert held.state_of(key) == "running"
+    until(lambda: held.state_of(key) == "succeeded", 40)
+    assert held.service.arrivals[key] == 1
+
+
+def test_a_run_that_is_held_up_for_good_ends_when_its_time_is_over(
+    held: Chaotic, storm: Storm
+) -> None:
+    key = held.start(hold=1, flow=held.make_flow(timeout_seconds=3, on_worker_lost="requeue"))
+    _arrived(held, key)
+    with _stopped(storm.horses()):
+        until(lambda: held.state_of(key) == "failed", 40)
+    assert _codes(held, key) == ["run_timeout"]
+    assert held.service.arrivals[key] == 1
 
 
 def test_a_run_whose_flow_says_so_goes_to_another_worker(held: Chaotic, storm: Storm) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.audit.models import AuditEvent
-from app.ids import new_id
+from app.ids import new_id, utcnow
+from app.runs.claims import LEASE
 from app.runs.models import Run, Worker
 from app.runs.service import cancel_run, list_events
 from tests.support.runs import HeldRun, RuntimeClient, SigningWorker, Workshop
@@ -356,6 +358,46 @@ def test_a_parent_asks_what_to_stop_and_ends_a_cancelled_run_in_order(
     assert (shown.state, shown.problems) == ("cancelled", [])
     assert {one.id: one.state for one in shown.nodes}[node] == "cancelled"
     assert stop([held.id, claim]) == [held.id]  # over: whoever still works on it has to stop
+
+
+def test_a_process_that_is_ended_because_its_time_is_over(
+    workshop: Workshop, runtime: RuntimeClient, held: HeldRun
+) -> None:
+    with workshop.installation.services.db.begin() as session:
+        session.get_one(Run, held.id).deadline = utcnow() - timedelta(minutes=1)
+    body = {"claim": held.plan["claim"], "reason": "killed by signal 9"}
+    answer = runtime.post(f"/runs/{held.id}/lost", workshop.worker.token(), body)
+    assert answer.status_code == 200, answer.json
+    shown = workshop.show(held.id)
+    assert (shown.state, shown.problems[0]["code"]) == ("failed", "run_timeout")
+
+
+def test_a_parent_renews_the_lease_of_a_run_that_cant_speak(
+    workshop: Workshop, runtime: RuntimeClient, held: HeldRun
+) -> None:
+    services = workshop.installation.services
+    stranger = SigningWorker.enrol(workshop.installation, f"w-{new_id()}")
+
+    def left(*pairs: Any, worker: SigningWorker = workshop.worker) -> float:
+        """Return the seconds that are left of a lease of 1 second, after a parent asked."""
+        now = utcnow()
+        with services.db.begin() as session:
+            session.get_one(Run, held.id).lease_expires_at = now + timedelta(seconds=1)
+        answer = runtime.post("/workers/heartbeat", worker.token(), {"runs": list(pairs)})
+        assert answer.status_code == 200, answer.json
+        with services.db.read() as session:
+            until = session.get_one(Run, held.id).lease_expires_at
+        assert until is not None
+        return (until - now).total_seconds()
+
+    claim = held.plan["claim"]
+    assert left() == 1
+    assert left([held.id, claim + 1]) == 1
+    assert left([held.id, claim], worker=stranger) == 1
+    assert left([held.id, claim]) >= LEASE.total_seconds()
+    with services.db.begin() as session:
+        session.get_one(Run, held.id).deadline = utcnow() - timedelta(minutes=1)
+    assert left([held.id, claim]) == 1
 
 
 def test_a_loss_that_is_none(workshop: Workshop, runtime: RuntimeClient, held: HeldRun) -> None:
