@@ -92,6 +92,8 @@ class _State:
     idle: int = 0
     stuck: int = 0
     """Threads whose task was given up, and that may never come back."""
+    over: bool = False
+    """Whether a node never started because the run's time was over."""
     problem: Problem | None = None
     broken: BaseException | None = None
     """What stopped a thread of the engine's own."""
@@ -308,6 +310,7 @@ class Engine:
         if result.state == "failed" and policy.on_error == "stop" and state.problem is None:
             state.problem = result.problem
         state.cancelled = state.cancelled or result.state == "cancelled"
+        state.over = state.over or result.reason == "run_over"
         ended: deque[_End] = deque([(task.node, result, bar)])
         while ended:
             node, result, bar = ended.popleft()
@@ -375,6 +378,12 @@ class Engine:
             return Outcome("cancelled")
         if state.problem is not None:
             return Outcome("failed", state.problem)
+        if state.over:
+            return Outcome("failed", Problem(
+                "run_timeout", "error",
+                "The run's time was over before all of its nodes had started. Raise the flow's "
+                "time limit, or make it do less.",
+            ))
         return Outcome("succeeded")
 
 

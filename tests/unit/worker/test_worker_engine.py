@@ -420,6 +420,23 @@ def test_the_deadline_fails_the_run() -> None:
     assert world.states()["b"] == ["skipped"]
 
 
+def test_a_run_whose_time_is_over_before_all_nodes_started_has_not_succeeded() -> None:
+    world = World(deadline=0.0)
+    outcome = world.run(make([step("a"), step("b")], "a.done>b.start"))
+    assert outcome.state == "failed"
+    assert outcome.problem is not None
+    assert outcome.problem.code == "run_timeout"
+    assert world.states() == {"a": ["skipped"], "b": ["skipped"]}
+
+
+def test_a_node_that_may_fail_takes_the_runs_time() -> None:
+    world = World(deadline=3)
+    graph = make([step("a", seconds=30, on_error="continue"), step("b")], "a.done>b.start")
+    outcome = world.run(graph)
+    assert outcome.problem is not None
+    assert outcome.problem.code == "run_timeout"
+
+
 def test_a_disabled_node_is_left_out() -> None:
     world = World()
     graph = make([step("a"), step("b", disabled=True), step("c")],
