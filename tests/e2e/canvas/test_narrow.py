@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.support.canvas import Canvas, chain
 
@@ -75,9 +75,30 @@ def test_at_760_px_one_looks_and_runs(narrow: Canvas) -> None:
     expect(narrow.page.get_by_test_id("run")).to_be_enabled()
     assert narrow.api.get(f"/flows/{narrow.flow}").get_json()["revision"] == before
     narrow.page.set_viewport_size({"width": 390, "height": 780})
+    narrow.page.wait_for_function("innerWidth === 390")
     run = narrow.page.get_by_test_id("run").bounding_box()
     assert run
     assert run["x"] + run["width"] <= 390
+    narrow.page.set_viewport_size({"width": 1440, "height": 900})
+    expect(saved).to_contain_text("Saved")
+
+
+def test_a_save_that_ends_while_one_only_looks(narrow: Canvas) -> None:
+    held: list[Route] = []
+    narrow.page.route(
+        f"**/api/v1/flows/{narrow.flow}",
+        lambda route: held.append(route) if route.request.method == "PUT" else route.continue_(),
+    )
+    saved = narrow.page.get_by_test_id("saved")
+    narrow.page.set_viewport_size({"width": 1440, "height": 900})
+    narrow.focus("text")
+    narrow.press("d")
+    expect(saved).to_have_text("Saving…")
+    narrow.page.set_viewport_size({"width": 740, "height": 800})
+    expect(saved).to_have_text("View only at this width")
+    held.pop().continue_()
+    expect(saved).to_have_attribute("data-state", "saved")
+    expect(saved).to_have_text("View only at this width")
     narrow.page.set_viewport_size({"width": 1440, "height": 900})
     expect(saved).to_contain_text("Saved")
 

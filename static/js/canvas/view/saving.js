@@ -12,6 +12,7 @@ const RETRY = 3000;
 
 /** `mayEdit`: whether the person may, on a page that is wide enough. */
 export function bindSaving({ api, editor, flow, etag, label, banner, mayEdit }) {
+  let said = `Saved ${clockText(new Date(flow.updated_at ?? Date.now()))}`;
   const autosave = new Autosave({
     etag,
     save: async (ifMatch) => {
@@ -23,7 +24,8 @@ export function bindSaving({ api, editor, flow, etag, label, banner, mayEdit }) 
     onState(state, { error, answer }) {
       label.dataset.state = state;
       label.classList.toggle("c-warn", state === "retrying" || state === "stale" || state === "refused");
-      label.textContent = WORDS[state](error) ?? label.textContent;
+      said = WORDS[state](error) ?? said;
+      say();
       if (answer) editor.setProblems(answer.body.problems ?? []);
       if (state === "refused") refused(error);
       else if (state === "stale") stale(error);
@@ -47,15 +49,14 @@ export function bindSaving({ api, editor, flow, etag, label, banner, mayEdit }) 
   });
   window.addEventListener("online", () => autosave.state === "retrying" && autosave.flush());
   label.dataset.state = "saved";
-  const savedAt = `Saved ${clockText(new Date(flow.updated_at ?? Date.now()))}`;
-  const sayViewOnly = () => {
-    if (editor.readOnly) label.textContent = viewOnlyWords(mayEdit);
-    else if (label.classList.contains("is-view")) label.textContent = savedAt;
-    label.classList.toggle("is-view", editor.readOnly);
-  };
-  label.textContent = savedAt;
-  sayViewOnly();
-  editor.on("mode", sayViewOnly);
+  say();
+  editor.on("mode", say);
+
+  function say() {
+    const looks = editor.readOnly && !label.classList.contains("c-warn");
+    label.textContent = looks ? viewOnlyWords(mayEdit) : said;
+    label.classList.toggle("is-view", looks);
+  }
 
   function refused(error) {
     editor.setProblems(error.problems.length ? error.problems : editor.problems.items);
