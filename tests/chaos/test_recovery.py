@@ -19,13 +19,14 @@ from tests.support.hunt import Hunt
 from tests.support.running import until
 from tests.support.storm import Storm
 
-WITHIN = 15.0
-"""Seconds within which a killed worker's run has ended or goes on."""
+WITHIN = 15.0 if "TACIT_CHAOS_RUNS" in os.environ else 45.0
+"""Seconds within which a killed worker's run has ended or goes on; `make chaos` holds the promise
+to the second, beside other tests it would only tell how busy the machine is."""
 
 
 @pytest.fixture(scope="module")
 def held() -> Iterator[Chaotic]:
-    with chaotic(TACIT_DRAIN_SECONDS="2") as made:
+    with chaotic(TACIT_DRAIN_SECONDS="5") as made:
         yield made
 
 
@@ -35,7 +36,7 @@ def storm(held: Chaotic) -> Storm:
 
 
 def _arrived(held: Chaotic, key: str, times: int = 1) -> None:
-    until(lambda: held.service.arrivals[key] >= times, 40)
+    until(lambda: held.service.arrivals[key] >= times, 90)
 
 
 def _codes(held: Chaotic, key: str) -> list[str]:
@@ -57,7 +58,7 @@ def test_a_killed_workers_run_ends_within_15_seconds(
     took = time.monotonic() - killed
     assert _codes(held, key) == ["worker_lost"]
     after = held.start()
-    held.settle(40)
+    held.settle(120)
     assert held.state_of(after) == "succeeded"
     assert held.service.arrivals[key] == 1
     print(f"\n{victim}: the run had ended after {took:.1f} s")
@@ -78,22 +79,22 @@ def _stopped(pids: list[int]) -> Iterator[None]:
 
 def test_a_run_that_a_library_holds_up_goes_on(held: Chaotic, storm: Storm) -> None:
     """For longer than a lease lasts; no thread of its process can renew it then."""
-    key = held.start(hold=1)
+    key = held.start(hold=10)
     _arrived(held, key)
     with _stopped(storm.horses()):
         time.sleep(LEASE.total_seconds() + 3)
         assert held.state_of(key) == "running"
-    until(lambda: held.state_of(key) == "succeeded", 40)
+    until(lambda: held.state_of(key) == "succeeded", 90)
     assert held.service.arrivals[key] == 1
 
 
 def test_a_run_that_is_held_up_for_good_ends_when_its_time_is_over(
     held: Chaotic, storm: Storm
 ) -> None:
-    key = held.start(hold=1, flow=held.make_flow(timeout_seconds=3, on_worker_lost="requeue"))
+    key = held.start(hold=20, flow=held.make_flow(timeout_seconds=8, on_worker_lost="requeue"))
     _arrived(held, key)
     with _stopped(storm.horses()):
-        until(lambda: held.state_of(key) == "failed", 40)
+        until(lambda: held.state_of(key) == "failed", 90)
     assert _codes(held, key) == ["run_timeout"]
     assert held.service.arrivals[key] == 1
 
@@ -105,7 +106,7 @@ def test_a_run_whose_flow_says_so_goes_to_another_worker(held: Chaotic, storm: S
     for pid in storm.workers():
         os.kill(pid, signal.SIGKILL)
     _arrived(held, key, 2)
-    held.settle(40)
+    held.settle(120)
     assert held.state_of(key) == "succeeded"
     assert held.service.arrivals[key] == 2
     with raw_database(held.config) as raw:
@@ -136,7 +137,7 @@ def test_a_partition_ends_the_run_once(held: Chaotic) -> None:
     finally:
         held.network.mend()
     after = held.start()
-    held.settle(60)
+    held.settle(120)
     assert held.state_of(after) == "succeeded"
     held.network.mend()
     assert held.state_of(key) == "failed"
@@ -146,19 +147,19 @@ def test_a_partition_ends_the_run_once(held: Chaotic) -> None:
 def test_sigterm_lets_short_runs_end_and_hands_long_ones_back(
     held: Chaotic, storm: Storm
 ) -> None:
-    """The grace is 2 seconds here. A run handed back fails as lost, or is queued again."""
+    """The grace is 5 seconds here. A run handed back fails as lost, or is queued again."""
     short = held.start(hold=1)
     _arrived(held, short)
     _stop_worker(storm)
-    until(lambda: held.state_of(short) == "succeeded", 10)
+    until(lambda: held.state_of(short) == "succeeded", 60)
 
     flow = held.make_flow(on_worker_lost="requeue")
     for chosen, state in (("", "failed"), (flow, "succeeded")):
-        long = held.start(hold=6, flow=chosen)
+        long = held.start(hold=14, flow=chosen)
         _arrived(held, long)
         _stop_worker(storm)
-        until(lambda: held.state_of(long) not in ("running", "checking"), 8)  # noqa: B023
-        held.settle(60)
+        until(lambda: held.state_of(long) not in ("running", "checking"), 60)  # noqa: B023
+        held.settle(120)
         assert held.state_of(long) == state
     assert "worker stopped" in held.running.logs()
 
@@ -202,7 +203,7 @@ def test_a_service_that_echoes_and_a_run_that_fails_leave_no_row(held: Chaotic) 
         assert made.status_code == 201, made.text
     echoed = [held.start() for _ in range(20)]
     failing = [held.start(flow=made.json()["id"]) for _ in range(20)]
-    held.settle(60)
+    held.settle(120)
     assert {held.state_of(key) for key in echoed} == {"succeeded"}
     assert {held.state_of(key) for key in failing} == {"failed"}
     hunt = Hunt({"chaos_token": held.secret})

@@ -35,14 +35,14 @@ def test_every_accepted_run_ends_and_none_runs_twice() -> None:
             storm.blow(SECONDS, (0.3, 2.5) if LONG else (0.2, 0.8))
         finally:
             source.join()
-        states = held.settle(60)
+        states = held.settle(120)
         held.check()
         print(f"\nseed {SEED}: struck {dict(storm.struck)}; runs {dict(Counter(states.values()))}; "
               f"{len(held.unsure)} starts whose answer was lost")
         assert len(states) >= len(held.accepted) >= RUNS // 2
         # After the storm everything works again, and the audit is whole.
         key = held.start()
-        held.settle(60)
+        held.settle(120)
         assert held.state_of(key) == "succeeded"
         verified = _tacit(held.running.environment, "audit", "verify")
         assert verified.returncode == 0, verified.stdout

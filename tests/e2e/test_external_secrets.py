@@ -200,7 +200,7 @@ def test_a_person_tests_the_connection_in_the_inspector(
     manager.seen.clear()
     inspector.get_by_test_id("test-connection").click()
     answer = inspector.get_by_test_id("connection")
-    expect(answer).to_have_attribute("data-tone", "ok")
+    expect(answer).to_have_attribute("data-tone", "ok", timeout=60_000)
     expect(answer).to_contain_text("The secret is there", ignore_case=True)
     assert manager.seen == ["DescribeSecret"]
     if shots := os.environ.get("TACIT_SHOTS"):
@@ -209,7 +209,7 @@ def test_a_person_tests_the_connection_in_the_inspector(
     person.fill_field("aws", "secretId", "prod/none")
     expect(answer).to_have_text("")
     inspector.get_by_test_id("test-connection").click()
-    expect(answer).to_have_attribute("data-tone", "bad")
+    expect(answer).to_have_attribute("data-tone", "bad", timeout=60_000)
     expect(answer).to_contain_text("Secret prod/none is missing in AWS Secrets Manager")
     if shots:
         page.screenshot(path=f"{shots}/connection-bad.png")

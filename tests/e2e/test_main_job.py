@@ -19,7 +19,7 @@ from app.config import Config
 from tests.support.database import ON_POSTGRES, home_variables
 from tests.support.hunt import Hunt
 from tests.support.installation import canary
-from tests.support.person import Person
+from tests.support.person import PATIENT, Person
 from tests.support.running import ADMIN, ADMIN_PASSWORD, Echo, Running, tacit_up, telling_echo
 
 STORAGE = """async () => JSON.stringify({
@@ -73,6 +73,7 @@ class Recorder:
             viewport={"width": 1440, "height": 1000},
             record_har_path=self.har, record_har_content="embed",
         )
+        self.context.add_init_script(PATIENT)
         self.page: Page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._console)
@@ -214,7 +215,7 @@ def _run_and_watch(person: Person, nodes: dict[str, str], echo: Echo, meanwhile:
     page = person.page
     page.get_by_test_id("run").click()
     drawer = page.get_by_test_id("run-drawer")
-    assert echo.arrived.wait(20)
+    assert echo.arrived.wait(60)
     # The service hasn't answered yet: what is done is done, the rest waits.
     expect(drawer).to_have_attribute("data-state", "running")
     for node, state in (("trigger", "succeeded"), ("fetch", "succeeded"), ("http", "running")):
@@ -232,7 +233,7 @@ def _run_and_watch(person: Person, nodes: dict[str, str], echo: Echo, meanwhile:
         expect(person.node(node).locator(".node__state")).to_have_attribute(
             "data-state", "succeeded"
         )
-    assert lines.count() > before
+    expect(lines.nth(before)).to_be_attached()
     chip = drawer.locator(
         f'.log__line[data-node="{nodes["log"]}"] .redacted[data-secret="echo_token"]'
     )

@@ -101,7 +101,7 @@ def test_it_works_on_the_canvas_and_is_upgraded_in_sight(
         person.wire(f"{greet}.text", f"{log}.message")
         person.wait_until_saved()
         page.get_by_test_id("run").click()
-        expect(page.locator(".run")).to_contain_text("Hello Ada!")
+        expect(page.locator(".run")).to_contain_text("Hello Ada!", timeout=60_000)
         flow = page.url.partition(base)[2]
         assert running.interrupt() == 0
 
@@ -121,6 +121,7 @@ def test_it_works_on_the_canvas_and_is_upgraded_in_sight(
             page.get_by_label("Email").fill(ADMIN)
             page.get_by_label("Password", exact=True).fill(ADMIN_PASSWORD)
             page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url(lambda url: "/login" not in url)
             page.goto(f"{running.url}{flow}")
         expect(page.locator("[data-banner]")).to_contain_text("upgraded on opening")
         expect(page.locator("[data-banner]")).to_contain_text("Who is called Names")
@@ -129,7 +130,7 @@ def test_it_works_on_the_canvas_and_is_upgraded_in_sight(
         expect(person.pin(f"{greet}.Grace", "out")).to_be_visible()
         person.wait_until_saved()
         page.get_by_test_id("run").click()
-        expect(page.locator(".run")).to_contain_text("Hi ['Ada', 'Grace']")
+        expect(page.locator(".run")).to_contain_text("Hi ['Ada', 'Grace']", timeout=60_000)
     except BaseException:
         print(running.logs())
         raise

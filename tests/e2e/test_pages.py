@@ -269,6 +269,7 @@ def test_a_secret_is_saved_by_keyboard_and_errors_take_the_focus(
 ) -> None:
     context, page, complaints = _open(browser, site)
     page.goto("/secrets/new")
+    expect(page.locator("#name")).to_be_focused()
     page.keyboard.type("web hook")
     page.get_by_label("Value", exact=True).fill("482913")
     page.keyboard.press("Shift+Tab")
@@ -298,6 +299,7 @@ def test_searching_keeps_the_focus_and_the_address(browser: Browser, site: Site)
     page.wait_for_url("**/secrets?q=stripe**")
     assert page.evaluate("document.activeElement.id") == "q"
     page.keyboard.type(" no such")
+    expect(page.get_by_role("heading", name="Nothing matches “stripe no such”")).to_be_visible()
     page.get_by_role("link", name="Clear filters").click()
     page.wait_for_selector("a.name")
     assert complaints == []
@@ -351,13 +353,16 @@ def test_a_version_is_disabled_and_undone_without_leaving_the_page(
     page.evaluate("window.stayed = true")
     page.get_by_role("button", name="Disable version 3").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    undo = page.get_by_role("status").get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    expect(page.locator(".htmx-added")).to_have_count(0)  # htmx knows it from then on
+    undo.click()
     expect(page.get_by_role("button", name="Disable version 3")).to_be_visible()
     page.get_by_role("button", name="Destroy version 3").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="Destroy version 3")).to_be_visible()
     sure = dialog.get_by_role("button", name="Destroy v3")
-    assert sure.get_attribute("aria-disabled") == "true"
+    expect(sure).to_have_attribute("aria-disabled", "true")
     assert [one for one in violations(page) if "dialog" in one] == []
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
@@ -394,6 +399,7 @@ def test_tabs_and_filters_stay_on_the_page(browser: Browser, site: Site) -> None
     page.get_by_role("button", name="Restore old/thing").wait_for()
     current = page.locator("#secret-tabs [aria-current=page]")
     expect(current).to_have_text("Deleted")
+    expect(page.locator(".htmx-added")).to_have_count(0)
     page.get_by_role("link", name="Overdue").click()
     expect(page.locator("#secret-list a.name")).to_have_text(["stripe/live/api-key"])
     assert page.evaluate("window.stayed") is True

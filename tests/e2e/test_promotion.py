@@ -131,6 +131,7 @@ def test_from_dev_to_prod(
     assert len(target.get(f"/flows/{flow['id']}").json["graph"]["nodes"]) == 4
 
     page.goto(f"{second}/flows/{flow['id']}")
+    page.wait_for_selector("#editor[data-ready]")
     expect(page.get_by_test_id("activate")).to_be_visible()
     photograph(page, "canvas")
     page.get_by_test_id("activate").click()

@@ -65,7 +65,7 @@ def test_s20_a_forged_job_executes_nothing(
     run = standin.plan(graph(node("start", "trigger.manual")))
     worker.queue.enqueue_call("worker.main.execute", args=[run.id], depends_on=job)
     after = standin.plan(graph(node("start", "trigger.manual")))
-    assert worker.enqueue(after).wait(40).state == "succeeded"
+    assert worker.enqueue(after).wait(90).state == "succeeded"
     assert not proof.exists()
     assert job.get_status(refresh=True) == "failed"
     assert run.state == "queued"  # and a dependent of a forged job isn't started by it
@@ -83,7 +83,7 @@ def test_s20_a_pickled_job_is_not_unpickled(
     job = worker.queue.enqueue_call("worker.main.execute", args=["x"], failure_ttl=60)
     worker.redis.hset(f"rq:job:{job.id}", "data", pickle.dumps(("os.system", None, [Bomb()], {})))
     after = standin.plan(graph(node("start", "trigger.manual")))
-    assert worker.enqueue(after).wait(40).state == "succeeded"
+    assert worker.enqueue(after).wait(90).state == "succeeded"
     assert not proof.exists()
 
 

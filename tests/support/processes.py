@@ -28,7 +28,7 @@ def processes_of(worker: WorkerProcess) -> tuple[list[int], list[int]]:
     run's process may be about to end: those that stay for two looks are the ones that wait.
     """
     assert worker.process is not None
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90
     before: tuple[list[int], list[int]] | None = None
     while True:
         zygote = [pid for pid in children_of(worker.process.pid) if alive(pid)]

@@ -47,6 +47,7 @@ class Running:
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
     keep: bool = False
+    follower: threading.Thread | None = None
 
     @property
     def said(self) -> str:
@@ -89,16 +90,19 @@ class Running:
         """Return the ids of everything it started, itself first."""
         return processes_of(self.process.pid)
 
-    def interrupt(self, timeout: float = 40.0) -> int:
+    def interrupt(self, timeout: float = 120.0) -> int:
         """Press Ctrl+C; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(timeout)
+            code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             raise
+        if self.follower is not None:
+            self.follower.join(5)  # what it said last is read by then
+        return code
 
     def logs(self) -> str:
         """Return the ends of all log files, for the message of a failed test."""
@@ -127,7 +131,8 @@ def start(home: Path, *arguments: str, tacit: Path = TACIT, **variables: str) ->
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",
     )
     running = Running(home, environment, process)
-    threading.Thread(target=running._follow, daemon=True).start()
+    running.follower = threading.Thread(target=running._follow, daemon=True)
+    running.follower.start()
     try:
         until(lambda: "Ctrl+C stops it" in running.said or process.poll() is not None, START)
         assert process.poll() is None, running.said
@@ -157,7 +162,7 @@ def tacit_up(**variables: str) -> Iterator[Running]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def until(check: Callable[[], object], timeout: float = 30.0) -> None:
+def until(check: Callable[[], object], timeout: float = 90.0) -> None:
     """Wait until something holds.
 
     :raises AssertionError: it doesn't within ``timeout`` seconds.

@@ -67,7 +67,7 @@ class PlannedRun:
     def logs(self) -> list[str]:
         return [event["text"] for event in self.events if event["type"] == "log"]
 
-    def wait(self, seconds: float = 20) -> PlannedRun:
+    def wait(self, seconds: float = 90) -> PlannedRun:
         assert self.done.wait(seconds), (self.state, self.events)
         return self
 

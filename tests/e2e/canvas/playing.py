@@ -36,4 +36,4 @@ def ended(workshop: Workshop, run: HeldRun, key: str, **data: object) -> None:
 def shown(canvas: Canvas, key: str, state: str) -> None:
     """Expect a node to be drawn in a state."""
     mark = canvas.node(key).locator(".node__state")
-    expect(mark).to_have_attribute("data-state", state, timeout=15_000)
+    expect(mark).to_have_attribute("data-state", state)

@@ -35,6 +35,7 @@ def test_a_flow_is_made_without_the_mouse(canvas: Canvas) -> None:
     canvas.focus("secret_fetch")
     canvas.press("Enter", "ArrowDown")
     canvas.page.keyboard.type("echo_token")
+    expect(canvas.page.locator('.option.is-active[data-secret="echo_token"]')).to_be_visible()
     canvas.press("Enter")
     canvas.stage.focus()
     canvas.node("secret_fetch").focus()

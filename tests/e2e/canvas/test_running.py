@@ -28,6 +28,7 @@ def test_a_run_is_watched_changed_since_and_shown_again(
     told(workshop, run, "log", "running")
     ended(workshop, run, "log")
     shown(canvas, "log", "succeeded")
+    expect(drawer).to_have_attribute("data-state", "succeeded")
     # Wires that nothing went through are drawn as dead; the node says what came in.
     expect(page.locator("[data-edge-id].is-dead")).to_have_count(0)
     canvas.focus("log")
@@ -39,10 +40,9 @@ def test_a_run_is_watched_changed_since_and_shown_again(
     assert asked
     assert alone["y"] == asked["y"]
     assert asked["x"] >= alone["x"] + alone["width"] + 4
-    above, below = (page.locator("[data-last-run] > section").nth(at).bounding_box()
-                    for at in (0, 1))  # fmt: skip
-    assert above
-    assert below
+    above, below = page.locator("[data-last-run] > section").evaluate_all(
+        "them => them.slice(0, 2).map((one) => one.getBoundingClientRect().toJSON())"
+    )
     assert below["y"] >= above["y"] + above["height"] + 8
 
     changed = page.get_by_test_id("changed")
@@ -51,6 +51,7 @@ def test_a_run_is_watched_changed_since_and_shown_again(
     canvas.focus("log")
     canvas.press("d")
     expect(changed).to_have_text("Changed since this run: 1 node")
+    canvas.wait_until_saved()
     for width in (900, 740):
         page.set_viewport_size({"width": width, "height": 900})
         expect(changed).to_be_in_viewport(ratio=1)

@@ -141,8 +141,8 @@ def test_leaving_with_unsaved_changes_asks(canvas: Canvas) -> None:
         dialog.dismiss()  # type: ignore[attr-defined]
 
     canvas.page.on("dialog", stay)
-    canvas.page.evaluate("location.href = '/flows'")
-    canvas.page.wait_for_timeout(500)
+    with canvas.page.expect_event("dialog"):
+        canvas.page.evaluate("location.href = '/flows'")
     canvas.page.remove_listener("dialog", stay)
     canvas.page.context.set_offline(False)
     assert asked == ["beforeunload"]

@@ -31,9 +31,9 @@ def test_while_a_wire_is_dragged_ports_ring_or_dim_and_a_refusal_says_why(canvas
     expect(canvas.page.locator(".draft")).to_have_attribute("data-state", "no")
     assert canvas.page.evaluate("window.refusedIn") < SOON
     canvas.page.mouse.up()
+    expect(refusal).to_be_visible()
     expect(canvas.said).to_contain_text("Secret can't go into text")
     expect(canvas.page.locator(".draft")).to_have_count(0)
-    expect(refusal).to_be_visible()
     assert len(canvas.wires()) == 2
 
 

@@ -149,7 +149,7 @@ def test_what_isnt_signed_and_what_is_no_hook_answer_alike(hook: Hook, db: Datab
         hook.send(**{"X-Tacit-Signature": "sha1=" + "0" * 40}),
         hook.send(**{"X-Tacit-Timestamp": str(now + 100)}),
         hook.send(at=str(now - 301)),
-        hook.send(at=str(now + 310)),
+        hook.send(at=str(int(time.time()) + 330)),
         hook.send(at="soon"),
         hook.send(at="9" * 13),
         hook.send(path="/hooks/" + "x" * 32),

@@ -37,11 +37,17 @@ class Up:
     environment: dict[str, str]
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
     def follow(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
+
+    def heard_out(self) -> None:
+        """Wait for what a process that has ended said last."""
+        if self.reader is not None:
+            self.reader.join(30)
 
     @property
     def said(self) -> str:
@@ -80,7 +86,9 @@ class Up:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
+        code = self.process.wait(120)
+        self.heard_out()
+        return code
 
 
 def _start(home: Path, *arguments: str, **more: str) -> Up:
@@ -92,8 +100,9 @@ def _start(home: Path, *arguments: str, **more: str) -> Up:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )
     up = Up(home, environment, process)
-    threading.Thread(target=up.follow, daemon=True).start()
-    _until(lambda: "Tacit is ready" in up.said or process.poll() is not None, 90)
+    up.reader = threading.Thread(target=up.follow, daemon=True)
+    up.reader.start()
+    _until(lambda: "Ctrl+C stops it" in up.said or process.poll() is not None, 90)
     return up
 
 
@@ -198,7 +207,8 @@ def test_port_in_use_names_the_port_and_the_flag(up: Up, tmp_path: Path) -> None
 
 def test_queue_that_does_not_answer_is_named(tmp_path: Path) -> None:
     up = _start(tmp_path / "home", TACIT_REDIS_URL=f"unix://{tmp_path}/nobody.sock")
-    assert up.process.wait(20) == 1
+    assert up.process.wait(90) == 1
+    up.heard_out()
     assert "TACIT_REDIS_URL" in up.said
     assert "[queue_silent]" in up.said
 

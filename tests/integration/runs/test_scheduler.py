@@ -210,6 +210,7 @@ def test_a_lost_job_is_put_back(
     workshop: Workshop, db: Database, queue: RunQueue, redis: Redis
 ) -> None:
     fresh, lost, waiting = (workshop.run(workshop.flow()) for _ in range(3))
+    _set(db, fresh.id, created_at=utcnow() + timedelta(minutes=5))  # however slow the machine is
     for run in (lost, waiting):
         _age(db, run.id)
     queue.enqueue(waiting.id)

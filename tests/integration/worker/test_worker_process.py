@@ -132,7 +132,7 @@ def test_cancel_stops_a_waiting_request_within_seconds(
     run = worker.enqueue(standin.plan(
         call_graph(f"{echo.url}/slow/cancel"),
         secrets={"fetch": ("echo_token", "CANARY-cancel-1", None)}))
-    until = time.monotonic() + 10
+    until = time.monotonic() + 90
     while not [1 for _, path, _ in echo.requests if path == "/slow/cancel"]:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -161,7 +161,7 @@ def test_a_killed_process_is_reported_lost_and_the_next_run_works(
     run = worker.enqueue(standin.plan(
         call_graph(f"{echo.url}/slow/killed"),
         secrets={"fetch": ("echo_token", "CANARY-killed-1", None)}))
-    until = time.monotonic() + 10
+    until = time.monotonic() + 90
     while not [1 for _, path, _ in echo.requests if path == "/slow/killed"]:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -179,7 +179,7 @@ def test_a_cancelled_run_whose_process_is_held_up_is_killed(
     standin: RuntimeStandin, worker: WorkerProcess
 ) -> None:
     run = worker.enqueue(standin.plan(graph(node("wait", "control.delay", seconds=60))))
-    until = time.monotonic() + 10
+    until = time.monotonic() + 90
     while not run.events:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -201,7 +201,7 @@ def test_a_fenced_run_stops_and_says_nothing_more(
     run = worker.enqueue(standin.plan(
         call_graph(f"{echo.url}/slow/fenced"),
         secrets={"fetch": ("echo_token", "CANARY-fenced-1", None)}))
-    until = time.monotonic() + 10
+    until = time.monotonic() + 90
     while not [1 for _, path, _ in echo.requests if path == "/slow/fenced"]:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -255,7 +255,7 @@ def test_callbacks_and_strange_arguments_are_dropped(
 def test_heartbeats_say_what_confines_the_runs(
     standin: RuntimeStandin, worker: WorkerProcess
 ) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 90
     while not standin.heartbeats:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -301,7 +301,7 @@ def test_sigterm_drains_and_leaves_nothing_behind(
         run = worker.enqueue(standin.plan(
             call_graph(f"{echo.url}/slow/drain"), deadline_in=4,
             secrets={"fetch": ("echo_token", "CANARY-drain-1", None)}))
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while not [1 for _, path, _ in echo.requests if path == "/slow/drain"]:
             assert time.monotonic() < until, worker.words()
             time.sleep(0.05)
@@ -323,7 +323,7 @@ def test_a_run_that_takes_longer_than_the_drain_is_handed_back(
         run = worker.enqueue(standin.plan(
             call_graph(f"{echo.url}/slow/stopped"),
             secrets={"fetch": ("echo_token", "CANARY-stopped-1", None)}))
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while not [1 for _, path, _ in echo.requests if path == "/slow/stopped"]:
             assert time.monotonic() < until, worker.words()
             time.sleep(0.05)
@@ -370,7 +370,7 @@ def test_settings_that_cannot_work_are_said_plainly(
         worker.environ[name] = value
         worker.start()
         assert worker.process is not None
-        assert worker.process.wait(20) == 2
+        assert worker.process.wait(90) == 2
         assert words in worker.words()
         worker.stop()
         assert "Traceback" not in worker.words()
@@ -383,7 +383,7 @@ def test_what_a_process_says_when_it_dies_is_in_the_worker_s_log(
     canary = f"CANARY-{secrets.token_hex(12)}"
     run = worker.enqueue(standin.plan(
         call_graph(f"{echo.url}/slow/aborted"), secrets={"fetch": ("echo_token", canary, None)}))
-    until = time.monotonic() + 10
+    until = time.monotonic() + 90
     while not [1 for _, path, _ in echo.requests if path == "/slow/aborted"]:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -426,7 +426,7 @@ def test_a_claim_whose_answer_was_lost_is_told_with_its_key(
 ) -> None:
     standin.cut.append("/claims")
     run = worker.enqueue(standin.plan(graph(node("start", "trigger.manual"))))
-    until = time.monotonic() + 15
+    until = time.monotonic() + 90
     while not run.lost:
         assert time.monotonic() < until, worker.words()
         time.sleep(0.05)
