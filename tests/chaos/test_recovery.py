@@ -19,9 +19,8 @@ from tests.support.hunt import Hunt
 from tests.support.running import until
 from tests.support.storm import Storm
 
-WITHIN = 15.0 if "TACIT_CHAOS_RUNS" in os.environ else 45.0
-"""Seconds within which a killed worker's run has ended or goes on; `make chaos` holds the promise
-to the second, beside other tests it would only tell how busy the machine is."""
+WITHIN = 15.0
+"""Seconds within which a killed worker's run has ended or goes on."""
 
 
 @pytest.fixture(scope="module")
